@@ -1,0 +1,1 @@
+"""Frozen values that every layer shares: numpy and the standard library only."""

@@ -1,0 +1,193 @@
+"""The decision log as typed arrays: one row a decision of (user, period)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Literal
+
+import numpy as np
+
+from tactful.core.actions import ActionSpace
+from tactful.core.arrays import F64, I64, U64, Bool, Text
+from tactful.core.draw import ONE, sticky
+from tactful.core.outcomes import Objective, Outcome
+from tactful.core.segments import Segments
+from tactful.errors import LogError
+
+CONTROL = "control"
+Provenance = Literal["logged", "design", "estimated", "absent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A column of few distinct texts: ``code`` (n,) points into ``names``."""
+
+    code: I64
+    names: tuple[str, ...]
+
+    @classmethod
+    def constant(cls, name: str, n: int) -> Coded:
+        """The same text in all n rows."""
+        return cls(np.zeros(n, np.int64), (name,))
+
+    def take(self, rows: I64 | Bool) -> Coded:
+        """The chosen rows."""
+        return Coded(self.code[rows], self.names)
+
+    def equals(self, name: str) -> Bool:
+        """(n,) where the text is ``name``."""
+        if name not in self.names:
+            return np.zeros(self.code.size, np.bool_)
+        return self.code == self.names.index(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One outcome of every row.
+
+    ``value`` (n,) is NaN where unknown; ``trials`` (n,) goes with counts out of trials; ``mature`` (n,) says whether the
+    decision is at least as old as the window, whatever arrived.
+    """
+
+    spec: Outcome
+    value: F64
+    mature: Bool
+    trials: F64 | None = None
+
+    @property
+    def known(self) -> Bool:
+        """(n,) rows whose value may be used."""
+        return ~np.isnan(self.value)
+
+    def take(self, rows: I64 | Bool) -> Measured:
+        """The chosen rows."""
+        trials = None if self.trials is None else self.trials[rows]
+        return Measured(self.spec, self.value[rows], self.mature[rows], trials)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which users a part of a log holds: a keyed ``share`` of them is held out of fitting."""
+
+    salt: str
+    share: float
+    held_out: bool = False
+
+    def holds_out(self, user_key: U64) -> Bool:
+        """(u,) whether each user belongs to the held-out share; sticky, by the key alone."""
+        return sticky(user_key, f"split:{self.salt}") < np.uint64(round(self.share * ONE))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Log:
+    """n decisions of u users over k actions; arrays are never written to.
+
+    ``user`` (n,) are codes from 0 into ``user_ids`` (u,) and ``user_key`` (u,); ``decided_at`` (n,) is in µs UTC or
+    None; ``segment`` (n,) points into ``segments``; ``propensity`` (n,), ``propensities`` (n, k), ``eligible`` (n, k) and
+    ``context`` (n, d) may be absent; ``as_of`` is "now" for maturity, in µs UTC.
+    """
+
+    actions: ActionSpace
+    segments: Segments
+    user: I64
+    user_ids: Text
+    user_key: U64
+    period: I64
+    segment: I64
+    action: I64
+    arm: Coded
+    policy: Coded
+    scope: Coded
+    outcomes: Mapping[str, Measured]
+    decided_at: I64 | None = None
+    propensity: F64 | None = None
+    propensities: F64 | None = None
+    eligible: Bool | None = None
+    context: F64 | None = None
+    context_names: tuple[str, ...] = ()
+    fallback: Coded | None = None
+    as_of: int | None = None
+    provenance: Provenance = "absent"
+    part: Split | None = None
+    left_out: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def n(self) -> int:
+        """The number of decisions."""
+        return self.action.size
+
+    @property
+    def users(self) -> int:
+        """The number of users who have a decision here."""
+        return int(np.count_nonzero(np.bincount(self.user, minlength=1)))
+
+    def take(self, rows: I64 | Bool) -> Log:
+        """The chosen rows; users, segments and actions keep their codes."""
+        return replace(
+            self,
+            user=self.user[rows],
+            period=self.period[rows],
+            segment=self.segment[rows],
+            action=self.action[rows],
+            arm=self.arm.take(rows),
+            policy=self.policy.take(rows),
+            scope=self.scope.take(rows),
+            outcomes={o: m.take(rows) for o, m in self.outcomes.items()},
+            decided_at=None if self.decided_at is None else self.decided_at[rows],
+            propensity=None if self.propensity is None else self.propensity[rows],
+            propensities=None if self.propensities is None else self.propensities[rows],
+            eligible=None if self.eligible is None else self.eligible[rows],
+            context=None if self.context is None else self.context[rows],
+            fallback=None if self.fallback is None else self.fallback.take(rows),
+        )
+
+    def split(self, users: float = 0.3, salt: str = "split") -> tuple[Log, Log]:
+        """Two logs, to fit on and to evaluate on; a keyed share ``users`` of the users goes to the second.
+
+        The same salt and share give the same users in any log.
+
+        Raises
+        ------
+        LogError
+            The share is not in (0, 1), or the log is itself a part of a split.
+        """
+        if not 0 < users < 1:
+            raise LogError(f"a share of {users} cannot be split off", "split", "choose a share between 0 and 1")
+        if self.part is not None:
+            raise LogError("this log is already one part of a split", "split", "split the whole log once")
+        part = Split(salt, users)
+        out = part.holds_out(self.user_key)[self.user]
+        return replace(self.take(~out), part=part), replace(self.take(out), part=replace(part, held_out=True))
+
+    def known(self, outcomes: tuple[str, ...]) -> Bool:
+        """(n,) rows where all of these outcomes are known."""
+        rows = np.ones(self.n, np.bool_)
+        for o in outcomes:
+            rows &= self.outcomes[o].known
+        return rows
+
+    def missing(self, outcomes: tuple[str, ...]) -> int:
+        """How many rows are past the window of one of these outcomes and still do not know it."""
+        rows = np.zeros(self.n, np.bool_)
+        for o in outcomes:
+            rows |= self.outcomes[o].mature & ~self.outcomes[o].known
+        return int(np.count_nonzero(rows))
+
+    def reward(self, objective: Objective) -> F64:
+        """(n,) the objective of each row; NaN where an outcome is unknown."""
+        return objective.combine({o: m.value for o, m in self.outcomes.items()})
+
+    def fingerprint(self) -> str:
+        """sha256 of the users, times, actions, propensities and outcomes: 16 hexadecimal digits.
+
+        It does not depend on how the file was stored, and does on the order of its rows.
+        """
+        digest = sha256(repr((self.actions.names, self.segments.paths, self.n)).encode())
+        arrays = [self.user_key[self.user], self.period, self.segment, self.action]
+        arrays += [m.value for m in self.outcomes.values()]
+        arrays += [a for a in (self.decided_at, self.propensity) if a is not None]
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()[:16]
