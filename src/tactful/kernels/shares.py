@@ -1,0 +1,90 @@
+"""From a pmf to integer shares, the action drawn and its propensity: the batch form of ``core.draw``.
+
+Rows are decisions, columns actions. Every float step has the order of ``core.draw``, so the bits agree.
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+import numpy as np
+
+from tactful.kernels.jit import BOOL_2, F64_0, F64_2, OUT_F64_1, OUT_I64_1, OUT_U64_2, U32_1, U64_2, helper, kernel
+
+ONE = 1 << 32
+
+
+@helper
+def _round(exact, remainder, out):
+    """Largest-remainder rounding of ``exact`` (k,) that sums to 2**32; ties to the first."""
+    k = exact.size
+    given = np.int64(0)
+    for a in range(k):
+        floor = np.floor(exact[a])
+        out[a] = np.uint64(floor)
+        remainder[a] = exact[a] - floor
+        given += np.int64(floor)
+    # At most k units are left over, and each goes to another action.
+    for _ in range(ONE - given):
+        best = 0
+        for a in range(1, k):
+            if remainder[a] > remainder[best]:
+                best = a
+        out[best] += np.uint64(1)
+        remainder[best] = -1.0
+
+
+@helper
+def _least_one(may, out):
+    """Give each eligible action at least 1, taken from the largest; ties to the first."""
+    for a in range(out.size):
+        if may[a] and out[a] == 0:
+            out[a] = np.uint64(1)
+            largest = 0
+            for b in range(1, out.size):
+                if out[b] > out[largest]:
+                    largest = b
+            out[largest] -= np.uint64(1)
+
+
+@kernel(F64_2, BOOL_2, F64_0, OUT_U64_2)
+def serve(pmf, eligible, uniform, out):
+    """Mask, renormalise, mix with the uniform pmf over the eligible, and round, row by row.
+
+    ``pmf`` (n, k), ``eligible`` (n, k) or (1, k) for all rows alike, ``out`` (n, k).
+    """
+    n, k = pmf.shape
+    exact = np.empty(k)
+    remainder = np.empty(k)
+    each = eligible.shape[0] > 1
+    for i in range(n):
+        may = eligible[i if each else 0]
+        m = 0
+        total = 0.0
+        for a in range(k):
+            if may[a]:
+                m += 1
+                total += pmf[i, a]
+        rest = 1.0 - uniform
+        floor = uniform / m
+        for a in range(k):
+            exact[a] = 0.0
+            if may[a]:
+                p = pmf[i, a] / total if total > 0 else 1.0 / m
+                exact[a] = (rest * p + floor) * ONE
+        _round(exact, remainder, out[i])
+        if uniform > 0:
+            _least_one(may, out[i])
+
+
+@kernel(U64_2, U32_1, OUT_I64_1, OUT_F64_1)
+def draw(shares, uniform, out_action, out_propensity):
+    """Inverse-CDF draw: the first action whose cumulative share exceeds ``uniform`` (n,) in [0, 2**32)."""
+    n, k = shares.shape
+    for i in range(n):
+        cumulative = np.uint64(0)
+        for a in range(k):
+            cumulative += shares[i, a]
+            if cumulative > uniform[i]:  # an action with share 0 can never satisfy this first
+                out_action[i] = a
+                out_propensity[i] = shares[i, a] / ONE
+                break

@@ -1,0 +1,105 @@
+"""From a posterior to a policy that can be served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from tactful.core.arrays import F64
+from tactful.core.draw import ONE
+from tactful.core.outcomes import OBJECTIVE, Limits, Objective
+from tactful.errors import SpecError
+from tactful.learn.explorers import Explorer, Thompson
+from tactful.learn.serve import served
+from tactful.models.base import Posterior
+from tactful.policies.base import Arms
+from tactful.policies.table import DEFAULT_SALT, Table
+
+SENDS = "sends_per_period"
+
+
+def publish(
+    posterior: Posterior,
+    objective: Objective,
+    limits: Limits | None = None,
+    *,
+    explorer: Explorer | None = None,
+    uniform: float = 0.03,
+    seed: int = 0,
+    salt: str = DEFAULT_SALT,
+    scope: str = "",
+    arms: Arms | None = None,
+    from_period: int | None = None,
+    valid_until: int | None = None,
+) -> Table:
+    """A table policy: the explorer's pmf for every node of the segment tree.
+
+    Parameters
+    ----------
+    posterior
+        What is known of each outcome.
+    objective
+        What the outcomes are worth.
+    limits
+        Bounds to report against; what the policy is expected to do stands in ``expected``. They are not enforced.
+    explorer
+        ``Thompson(draws=1024, sharpen=2)`` by default.
+    uniform
+        Total share of uniform traffic: keeps every propensity above ``uniform / k``.
+    seed
+        Of the bank of draws; the same seed and posterior give the same policy.
+    salt, scope
+        Of the draw: users draw anew in another scope.
+
+    Raises
+    ------
+    SpecError
+        The objective is empty, or names an outcome that the posterior does not know.
+    """
+    objective.check(posterior.outcomes)
+    if not objective.outcomes:
+        raise SpecError("no outcome has a value", "[objective]", "say what is wanted, such as engaged = 1.0")
+    pmf = (explorer or Thompson()).pmf(posterior, objective, seed)
+    table = Table.of(
+        posterior.actions,
+        posterior.segments,
+        pmf,
+        uniform=uniform,
+        salt=salt,
+        scope=scope,
+        arms=arms or Arms(),
+        from_period=from_period,
+        valid_until=valid_until,
+        objective=objective,
+        limits=limits or Limits(),
+        lineage=posterior.lineage,
+    )
+    return replace(table, expected=_overall(posterior, expected(posterior, objective, node_pmf(table))))
+
+
+def expected(posterior: Posterior, objective: Objective, pmf: F64) -> dict[str, F64]:
+    """For each node (s,), what the model expects per decision of a served pmf (s, k): every outcome, the objective, and
+    the sends per period where all actions have a frequency.
+    """
+    means = {o: np.sum(pmf * posterior.mean(o), 1) for o in posterior.outcomes}
+    means[OBJECTIVE] = objective.combine(means)
+    frequencies = posterior.actions.frequencies
+    if None not in frequencies:
+        means[SENDS] = pmf @ np.array([float(f or 0) for f in frequencies])
+    return means
+
+
+def node_pmf(policy: Table) -> F64:
+    """(s, k) what is served at each node of the policy's tree when every action is eligible."""
+    nodes = np.arange(len(policy.segments))
+    return served(policy.pmf(nodes), None, policy.uniform) / ONE
+
+
+def _overall(posterior: Posterior, by_node: Mapping[str, F64]) -> dict[str, float]:
+    """Means over the decisions of the log, at its own mix of segments."""
+    weight = posterior.decisions
+    if weight.sum() == 0:
+        return {name: float(values[0]) for name, values in by_node.items()}
+    return {name: float(values @ weight / weight.sum()) for name, values in by_node.items()}

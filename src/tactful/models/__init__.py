@@ -1,0 +1,1 @@
+"""Posteriors of outcomes given (segment, action): frozen options, sums that add."""

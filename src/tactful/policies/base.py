@@ -1,0 +1,104 @@
+"""What every policy offers, and the arms that users are assigned to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from tactful.core.actions import NONE, ActionSpace
+from tactful.core.arrays import F64, I64, U64
+from tactful.core.draw import ONE, sticky
+from tactful.core.segments import Segments
+from tactful.errors import PolicyError
+
+POLICY, CONTROL, UNIFORM = "policy", "control", "uniform"
+
+
+class Policy(Protocol):
+    """A frozen pmf over actions, given a node of its segment tree and the context.
+
+    What is served is this pmf masked, mixed with the share ``uniform`` of the uniform pmf over the eligible
+    actions, and rounded (``core.draw.serve``).
+    """
+
+    @property
+    def actions(self) -> ActionSpace: ...
+    @property
+    def segments(self) -> Segments: ...
+    @property
+    def uniform(self) -> float: ...
+    @property
+    def version(self) -> str: ...
+
+    def pmf(self, nodes: I64, context: F64 | None = None) -> F64:
+        """(n, k) probabilities before mask and mix, for nodes (n,) and context (n, d)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """Sticky experiment arms: keyed shares of the users who get ``none`` (control) or a uniform draw.
+
+    >>> Arms(control=0.5).assign(np.array([1, 2, 3], np.uint64)).tolist()
+    ['control', 'control', 'policy']
+    """
+
+    control: float = 0.0
+    uniform: float = 0.0
+    salt: str = "arms"
+
+    def __post_init__(self) -> None:
+        """Refuse shares that are no shares."""
+        if not (self.control >= 0 and self.uniform >= 0 and self.control + self.uniform <= 1):
+            raise PolicyError("control and uniform must be shares that sum to at most 1", "arms", "lower them")
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Below the first a user is in control, below the second in the uniform arm."""
+        return round(self.control * ONE), round((self.control + self.uniform) * ONE)
+
+    def assign(self, user_key: U64) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+        """(u,) the arm of each user."""
+        control, uniform = self.bounds
+        if uniform == 0:
+            return np.full(user_key.size, POLICY, object)
+        u = sticky(user_key, f"arms:{self.salt}").astype(np.uint64)
+        return np.where(u < control, CONTROL, np.where(u < uniform, UNIFORM, POLICY)).astype(object)
+
+    def pmf(self, arm: str, pmf: F64, actions: ActionSpace) -> F64:
+        """The pmf (n, k) that an arm gives instead of the policy's."""
+        if arm == CONTROL:
+            return np.tile(control_pmf(actions), (len(pmf), 1))
+        return np.full_like(pmf, 1 / actions.k) if arm == UNIFORM else pmf
+
+
+def control_pmf(actions: ActionSpace) -> F64:
+    """(k,) all mass on ``none``.
+
+    Raises
+    ------
+    PolicyError
+        The action space has no ``none``.
+    """
+    if NONE not in actions.names:
+        raise PolicyError("a control arm needs the action 'none'", "arms", "add it to the action space")
+    return np.eye(actions.k)[actions.index(NONE)]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a policy comes from; it does not change what the policy does.
+
+    Rows of users in the fit share (those that the split does not hold out) decided before ``trained_until``
+    (µs UTC, None where the log has no times) are in-sample.
+    """
+
+    log: str = ""
+    split_salt: str = ""
+    split_share: float = 0.0
+    trained_until: int | None = None
+    model: str = ""
+    package: str = ""
+    extra: dict[str, object] = field(default_factory=dict[str, object])
