@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Literal
 
@@ -12,7 +12,7 @@ import numpy as np
 from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64, I64, U64, Bool, Text
 from tactful.core.draw import ONE, sticky
-from tactful.core.outcomes import Objective, Outcome
+from tactful.core.outcomes import Limits, Objective, Outcome
 from tactful.core.segments import Segments
 from tactful.errors import LogError
 
@@ -47,8 +47,8 @@ class Coded:
 class Measured:
     """One outcome of every row.
 
-    ``value`` (n,) is NaN where unknown; ``trials`` (n,) goes with counts out of trials; ``mature`` (n,) says whether the
-    decision is at least as old as the window, whatever arrived.
+    ``value`` (n,) is NaN where unknown; ``trials`` (n,) goes with counts out of trials; ``mature`` (n,) says whether
+    the decision is at least as old as the window, whatever arrived.
     """
 
     spec: Outcome
@@ -85,8 +85,10 @@ class Log:
     """n decisions of u users over k actions; arrays are never written to.
 
     ``user`` (n,) are codes from 0 into ``user_ids`` (u,) and ``user_key`` (u,); ``decided_at`` (n,) is in µs UTC or
-    None; ``segment`` (n,) points into ``segments``; ``propensity`` (n,), ``propensities`` (n, k), ``eligible`` (n, k) and
-    ``context`` (n, d) may be absent; ``as_of`` is "now" for maturity, in µs UTC.
+    None; ``segment`` (n,) points into ``segments``; ``propensity`` (n,), ``propensities`` (n, k), ``eligible`` (n, k)
+    and ``context`` (n, d) may be absent; ``as_of`` is "now" for maturity, in µs UTC. ``objective`` and ``limits`` are
+    those of the specification that it was read with; ``left_out`` counts, by reason, the rows of the file that are
+    not here.
     """
 
     actions: ActionSpace
@@ -110,6 +112,8 @@ class Log:
     fallback: Coded | None = None
     as_of: int | None = None
     provenance: Provenance = "absent"
+    objective: Objective = field(default_factory=lambda: Objective({}))
+    limits: Limits = field(default_factory=Limits)
     part: Split | None = None
     left_out: tuple[tuple[str, int], ...] = ()
 
@@ -168,12 +172,12 @@ class Log:
             rows &= self.outcomes[o].known
         return rows
 
-    def missing(self, outcomes: tuple[str, ...]) -> int:
-        """How many rows are past the window of one of these outcomes and still do not know it."""
+    def missing(self, outcomes: tuple[str, ...]) -> Bool:
+        """(n,) rows that are past the window of one of these outcomes and still do not know it."""
         rows = np.zeros(self.n, np.bool_)
         for o in outcomes:
             rows |= self.outcomes[o].mature & ~self.outcomes[o].known
-        return int(np.count_nonzero(rows))
+        return rows
 
     def reward(self, objective: Objective) -> F64:
         """(n,) the objective of each row; NaN where an outcome is unknown."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tactful.kernels.jit import F64_0, F64_1, F64_3, OUT_F64_1, OUT_F64_2, U64_0, helper, kernel
+from tactful.kernels.jit import F64_1, F64_3, OUT_F64_2, U64_0, helper, kernel
 from tactful.kernels.philox import two_uniforms
 
 ATTEMPTS = np.uint64(1 << 20)  # lanes that one draw may use up; rejection needs 1.05 on average

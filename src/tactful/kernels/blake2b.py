@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tactful.kernels.jit import I64_1, OUT_U32_1, OUT_U64_1, U64_0, U64_1, helper, kernel
+from tactful.kernels.jit import I64_1, OUT_U32_1, U64_1, helper, kernel
 
 IV = np.array(
     [
@@ -38,7 +38,16 @@ SIGMA = np.array(
     np.int64,
 )
 COLUMNS = np.array(
-    [[0, 4, 8, 12], [1, 5, 9, 13], [2, 6, 10, 14], [3, 7, 11, 15], [0, 5, 10, 15], [1, 6, 11, 12], [2, 7, 8, 13], [3, 4, 9, 14]],
+    [
+        [0, 4, 8, 12],
+        [1, 5, 9, 13],
+        [2, 6, 10, 14],
+        [3, 7, 11, 15],
+        [0, 5, 10, 15],
+        [1, 6, 11, 12],
+        [2, 7, 8, 13],
+        [3, 4, 9, 14],
+    ],
     np.int64,
 )
 
@@ -51,7 +60,7 @@ def _rotate(x, bits):
 
 @helper
 def _compress(state, block, length, last, v):
-    """One call of the compression function F: ``state`` (8,) is updated by ``block`` (16,) words; ``v`` (16,) is scratch."""
+    """The compression function F: ``state`` (8,) is updated by ``block`` (16,) words; ``v`` (16,) is scratch."""
     for i in range(8):
         v[i] = state[i]
         v[i + 8] = IV[i]

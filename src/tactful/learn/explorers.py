@@ -23,7 +23,7 @@ class Explorer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Thompson:
-    """Thompson sampling as a frozen bank of joint posterior draws: an action's probability is the share of draws it wins.
+    """Thompson sampling as a frozen bank of joint posterior draws: a probability is the share of draws won.
 
     ``draws`` M; ``sharpen`` β: π ∝ π^β. β = 1 is plain Thompson sampling, which explores more than a campaign of
     weeks repays; a larger β is nearer to greedy, and its propensities are as exact.

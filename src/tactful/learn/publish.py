@@ -80,8 +80,9 @@ def publish(
 
 
 def expected(posterior: Posterior, objective: Objective, pmf: F64) -> dict[str, F64]:
-    """For each node (s,), what the model expects per decision of a served pmf (s, k): every outcome, the objective, and
-    the sends per period where all actions have a frequency.
+    """What the model expects per decision of a served pmf (s, k), for each node (s,).
+
+    Every outcome, the objective, and the sends per period where all actions have a frequency.
     """
     means = {o: np.sum(pmf * posterior.mean(o), 1) for o in posterior.outcomes}
     means[OBJECTIVE] = objective.combine(means)

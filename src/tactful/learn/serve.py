@@ -18,19 +18,20 @@ BLOCK = 1 << 16
 
 
 class Decisions(NamedTuple):
-    """n decisions: ``arm`` (n,) names, ``action`` (n,) indices, exact ``propensity`` (n,), ``served`` (n,) nodes of the
-    policy's tree, and ``shares`` (n, k), integers of 2**32, where they were asked for.
+    """n decisions.
+
+    ``arm`` (n,) names, ``action`` (n,) indices, exact ``propensity`` (n,), and ``shares`` (n, k), integers of 2**32,
+    where they were asked for.
     """
 
     arm: Text
     action: I64
     propensity: F64
-    served: I64
     shares: U64 | None
 
 
 def served(pmf: F64, eligible: Bool | None, uniform: float) -> U64:
-    """(n, k) integers of 2**32 that are drawn from: the pmf (n, k) masked, mixed and rounded as ``core.draw.serve`` does.
+    """(n, k) integers of 2**32 that are drawn from: the pmf masked, mixed and rounded as ``core.draw.serve`` does.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def decide(
         shares.draw(block, uniform[rows], action[rows], propensity[rows])
         if vectors:
             kept.append(block)
-    return Decisions(arm, action, propensity, nodes, np.concatenate(kept) if kept else None)
+    return Decisions(arm, action, propensity, np.concatenate(kept) if kept else None)
 
 
 def _block(policy: Table, arm: Text, nodes: I64, eligible: Bool | None) -> U64:

@@ -88,7 +88,7 @@ class Gaussian:
         gap = y / np.where(seen, t, 1.0) - mean
         return np.where(seen, -0.5 * (np.log(spread) + gap * gap / spread), 0.0)
 
-    def variance(self, mean: F64, strength: F64) -> F64:
+    def variance(self, mean: F64, strength: F64) -> F64:  # noqa: ARG002
         return self.noise / strength
 
     def draws(self, mean: F64, strength: F64, seed: int, stream: int, out: F64) -> None:

@@ -13,10 +13,10 @@ from tactful.kernels import sums as kernels
 
 
 class Sums(NamedTuple):
-    """Sums over rows: decisions ``n``, trials ``t`` (n where there are none), values ``y``, squares ``yy``, all (s, k).
+    """Sums over rows: decisions ``n``, trials ``t`` (n where there are none), values ``y``, squares ``yy``: (s, k).
 
-    ``square`` (s, k, k), ``cross`` (s, k) and ``total`` (s,) are sums over (user, segment) of m mᵀ, y·m and y², with m (k,) the
-    user's trials by action and y its total: from them Σ_u (y − m·μ)² follows for any cell means μ.
+    ``square`` (s, k, k), ``cross`` (s, k) and ``total`` (s,) are sums over (user, segment) of m mᵀ, y·m and y², with
+    m (k,) the user's trials by action and y its total: from them Σ_u (y − m·μ)² follows for any cell means μ.
     """
 
     n: F64

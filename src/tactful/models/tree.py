@@ -33,7 +33,7 @@ def shrink(family: Family, y: F64, t: F64, segments: Segments) -> Cells:
     """
     parents, depths = segments.parents, segments.depths
     y, t = up(y, parents), up(t, parents)
-    overall = family.inside(np.full(y.shape[1], y[0].sum() / max(t[0].sum(), 1e-300)))
+    overall = family.inside(np.full_like(y[0], y[0].sum() / max(float(t[0].sum()), 1e-300)))
     mean, strength = np.empty_like(y), np.empty_like(y)
     prior_mean, prior_n = mean.copy(), strength.copy()
     kappas: list[float] = []
@@ -64,7 +64,7 @@ def _strength(family: Family, y: F64, t: F64, mean: F64, known: F64) -> float:
     """κ of one level, by maximum marginal likelihood."""
 
     def loss(log_kappa: float) -> float:
-        kappa = 1 / (1 / np.full_like(known, np.exp(log_kappa)) + 1 / known)
+        kappa: F64 = np.reciprocal(np.exp(-log_kappa) + 1 / known)
         fit = float(np.sum(family.log_marginal(y, t, mean, kappa)))
         return 0.5 * ((log_kappa - np.log(KAPPA_0)) / LOG_SD) ** 2 - fit
 

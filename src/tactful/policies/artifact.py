@@ -105,7 +105,9 @@ def decode(raw: bytes, where: str = NAME) -> Table:
     """
     seal = _SEAL.search(raw)
     if not seal or sha256(raw[: seal.start()]).hexdigest().encode() != seal.group(1):
-        raise PolicyFormatError("the checksum does not match: the file is damaged or was edited", where, "save it again")
+        raise PolicyFormatError(
+            "the checksum does not match: the file is damaged or was edited", where, "save it again"
+        )
     try:
         plain = json.loads(raw)
         return _build(plain, where)

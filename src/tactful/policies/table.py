@@ -24,9 +24,9 @@ DEFAULT_SALT = "tactful"
 
 @dataclass(frozen=True)
 class Table:
-    """Probabilities as ``shares`` (s, k), integers of 2**32 before mask and mix; a segment not in the tree gets its
-    nearest ancestor's row.
+    """Probabilities as ``shares`` (s, k), integers of 2**32 before mask and mix.
 
+    A segment that is not in the tree gets its nearest ancestor's row.
     ``uniform`` is the total share of the uniform pmf over the eligible actions. Periods before ``from_period`` or after
     ``valid_until`` are refused (None: no bound). ``expected`` reports what the model expects per decision;
     ``objective``, ``limits``, ``expected`` and ``lineage`` do not change behaviour and not the version.

@@ -1,0 +1,75 @@
+"""What an evaluation says: estimates with intervals, diagnostics and verdicts, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Role = Literal["target", "baseline", "difference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One estimate: of a policy's value per decision, for one outcome, by one estimator.
+
+    ``value`` and its interval are None where the verdict is ``refused``; the interval alone is None for the direct
+    method. ``n`` decisions of ``users`` users knew the outcome.
+    """
+
+    policy: Role
+    outcome: str
+    estimator: str
+    value: float | None
+    se: float | None
+    low: float | None
+    high: float | None
+    interval: str | None
+    ess: float
+    max_weight: float
+    mean_weight: float
+    verdict: str
+    why: str
+    n: int
+    users: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Estimates for the whole log, by segment and by period, with what was left out and why.
+
+    Indexing gives one entry: ``result["difference", "engaged", "snips"]``.
+    """
+
+    n: int
+    users: int
+    target: str
+    baseline: str
+    level: float
+    estimates: Sequence[Entry]
+    by_segment: Mapping[str, Sequence[Entry]] = field(default_factory=dict[str, Sequence[Entry]])
+    by_period: Mapping[int, Sequence[Entry]] = field(default_factory=dict[int, Sequence[Entry]])
+    left_out: Mapping[str, int] = field(default_factory=dict[str, int])
+    notes: Sequence[str] = ()
+
+    def __getitem__(self, key: tuple[Role, str, str]) -> Entry:
+        for entry in self.estimates:
+            if (entry.policy, entry.outcome, entry.estimator) == key:
+                return entry
+        raise KeyError(key)
+
+    def to_json(self) -> dict[str, Any]:
+        """The plain form that ``tactful evaluate --json`` prints."""
+        return {
+            "n": self.n,
+            "users": self.users,
+            "target": self.target,
+            "baseline": self.baseline,
+            "level": self.level,
+            "estimates": [asdict(e) for e in self.estimates],
+            "by_segment": {name: [asdict(e) for e in entries] for name, entries in self.by_segment.items()},
+            "by_period": {str(name): [asdict(e) for e in entries] for name, entries in self.by_period.items()},
+            "intervals": [],
+            "left_out": dict(self.left_out),
+            "notes": list(self.notes),
+        }

@@ -1,0 +1,106 @@
+"""Which policy is meant, and what it would have done on the rows of a log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tactful.core.actions import ActionSpace
+from tactful.core.arrays import F64, I64, Bool
+from tactful.core.draw import ONE
+from tactful.core.log import Log, Split
+from tactful.errors import PolicyError
+from tactful.learn.serve import BLOCK, locate, served
+from tactful.policies.artifact import load
+from tactful.policies.table import Table, always, uniform
+
+LOGGING = "logging"
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """The policy that wrote the log: every weight is 1."""
+
+    version: str = LOGGING
+
+
+class Side(NamedTuple):
+    """A policy on the rows of a log.
+
+    ``weight`` (n,), ``q_target`` (o, n) the mean of each outcome's reward model under the policy, and the number of
+    ``unsupported`` rows, where the policy may act as logging never could.
+    """
+
+    weight: F64
+    q_target: F64
+    unsupported: int
+
+
+def resolve(policy: str | Path | Table | Logging, actions: ActionSpace) -> Table | Logging:
+    """A policy from its name: a folder, ``uniform``, ``logging`` or ``always:ACTION``; a policy is itself.
+
+    Raises
+    ------
+    PolicyFormatError
+        The folder holds no policy.
+    PolicyError
+        The policy has other actions than the log.
+    SpecError
+        ``always:`` names an unknown action.
+    """
+    if isinstance(policy, Logging) or policy == LOGGING:
+        return Logging()
+    if policy == "uniform":
+        return uniform(actions)
+    if isinstance(policy, str) and policy.startswith("always:"):
+        return always(actions, policy.removeprefix("always:"))
+    found = load(policy) if isinstance(policy, str | Path) else policy
+    if found.actions.names != actions.names:
+        do = f"evaluate it on a log with its actions: {', '.join(found.actions.names[:4])}, …"
+        raise PolicyError("the policy has other actions than the log", "policy", do)
+    return found
+
+
+def in_sample(policy: Table | Logging, log: Log) -> Bool:
+    """(n,) rows that the policy was fitted on: users of its fit share, decided before ``trained_until``."""
+    lineage = None if isinstance(policy, Logging) else policy.lineage
+    if lineage is None:
+        return np.zeros(log.n, np.bool_)
+    rows = np.ones(log.n, np.bool_)
+    if lineage.split_share > 0:
+        rows = ~Split(lineage.split_salt, lineage.split_share).holds_out(log.user_key)[log.user]
+    if lineage.trained_until is not None and log.decided_at is not None:
+        rows &= log.decided_at < lineage.trained_until
+    return rows
+
+
+def on_log(policy: Table | Logging, log: Log, propensity: F64, q: F64, fold: I64) -> Side:
+    """What a policy would have done on each row, in blocks: no (n, k) array is kept.
+
+    Parameters
+    ----------
+    propensity
+        (n,) of the logged actions.
+    q
+        (o, f, s, k) reward model of each outcome and fold, by node of the log's tree.
+    fold
+        (n,) fold of each row.
+    """
+    if isinstance(policy, Logging):
+        return Side(np.ones(log.n), q[:, fold, log.segment, log.action], 0)
+    weight, q_target = np.empty(log.n), np.empty((len(q), log.n))
+    unsupported = 0
+    nodes = locate(policy, log.segments, log.segment)
+    for start in range(0, log.n, BLOCK):
+        rows = slice(start, start + BLOCK)
+        may = None if log.eligible is None else log.eligible[rows]
+        pmf = served(policy.pmf(nodes[rows]), may, policy.uniform) / ONE
+        weight[rows] = pmf[np.arange(len(pmf)), log.action[rows]] / propensity[rows]
+        for o in range(len(q)):
+            q_target[o, rows] = np.einsum("na,na->n", pmf, q[o, fold[rows], log.segment[rows]])
+        if log.propensities is not None:
+            unsupported += int(np.count_nonzero(((pmf > 0) & (log.propensities[rows] == 0)).any(1)))
+    return Side(weight, q_target, unsupported)

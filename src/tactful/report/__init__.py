@@ -1,0 +1,1 @@
+"""Figures: what a policy does, in a picture."""
