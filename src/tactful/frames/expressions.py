@@ -11,6 +11,7 @@ import polars as pl
 from tactful.errors import SpecError
 
 # polars' own meta.is_row_separable says yes to `a + sum(a)` and cannot answer for `a IN (1, 2)`, so the tree is walked.
+QUOTES = """columns named like an SQL word are written in double quotes, as in "user" = '7'"""
 NODES = frozenset({"Alias", "BinaryExpr", "Cast", "Column", "Function", "Literal", "Ternary"})
 FAMILIES = frozenset({"ListExpr", "Pow", "Sql", "StringExpr", "StructExpr", "TemporalExpr", "Trigonometry"})
 FUNCTIONS = frozenset(
@@ -38,7 +39,7 @@ def parse(sql: str, where: str) -> pl.Expr:
     try:
         expr = pl.sql_expr(sql)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise SpecError(f"not an SQL expression: {one_line(error)}", where, f"mend {sql!r}") from None
+        raise SpecError(f"not an SQL expression: {one_line(error)}", where, f"mend {sql!r}; {QUOTES}") from None
     if not _row_wise(expr):
         raise SpecError(
             "window functions, aggregates and subqueries are not row-wise",

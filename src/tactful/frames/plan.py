@@ -11,12 +11,12 @@ from tactful.errors import LogError
 from tactful.frames.expressions import columns as columns_of
 from tactful.frames.expressions import parse
 from tactful.frames.rows import Rows
-from tactful.frames.scan import Scan, clean
+from tactful.frames.scan import FAILURES, Scan, clean, failure
 from tactful.frames.sources import RANK, ROW, Source
 from tactful.frames.spec import LogSpec
 from tactful.frames.tables import nearest
 
-NUMBER = "#"
+NUMBER = "#row"
 OPTIONAL = ("arm", "decided_at", "period", "eligible", "policy", "fallback", "scope")
 TEXTS = ("user", "action", "arm", "policy", "fallback", "scope", "segment")
 
@@ -81,21 +81,17 @@ def _canonical(role: str) -> Source:
 
 
 def _check(source: Source, scan: Scan) -> None:
-    if source.column:
-        _present([source.column], source.key, scan)
-        return
-    _present(source.columns, f"{source.key} {source.label}", scan)
+    _present(source.columns, source.key, scan, source.sql)
     with clean(f"{scan.name} {source.key} {source.label}"):
         scan.lazy.select(source.expr).collect_schema()
 
 
-def _present(columns: Iterable[str], where: str, scan: Scan) -> None:
+def _present(columns: Iterable[str], key: str, scan: Scan, sql: str = "") -> None:
     for column in columns:
         if column not in scan.schema:
-            what = f"no column {column!r}; the nearest column is {nearest(column, scan.schema) or 'none'}"
-            key = where.split(" expr ")[0]
-            quotes = "; text goes between single quotes" if key != where or "where" in key else ""
-            raise LogError(what, f"{scan.name} {where}", f"name a column of the file under {key}{quotes}")
+            what = f"no column {column!r}{f' for {sql!r}' * bool(sql)}; the nearest is {nearest(column, scan.schema)}"
+            quotes = "; text goes between single quotes" * bool(sql)
+            raise LogError(what, scan.name, f"set {key} to what the file has{quotes}")
 
 
 def collect(spec: LogSpec, scan: Scan, found: dict[str, Source]) -> tuple[Rows, int]:
@@ -108,15 +104,14 @@ def collect(spec: LogSpec, scan: Scan, found: dict[str, Source]) -> tuple[Rows, 
     """
     labels = {role: source.label for role, source in found.items()}
     used = [pl.col(NUMBER), *(source.expr.alias(role) for role, source in found.items())]
-    scan = scan.as_text(_identifiers(spec, found))
+    scan = scan.as_text(_identifiers(spec, scan, found))
     lazy = scan.lazy.with_row_index(NUMBER, 1)
-    with clean(scan.name):
-        if spec.where is None:
-            frame = lazy.select(used).collect(engine="streaming")
-            total = frame.height
-        else:
-            kept = lazy.filter(_condition(spec.where, scan))
-            total, frame = _both(scan.lazy, kept.select(used))
+    kept = lazy if spec.where is None else lazy.filter(_condition(spec.where, scan))
+    try:
+        count, frame = pl.collect_all([scan.lazy.select(pl.len()), kept.select(used)], engine="streaming")
+    except FAILURES as error:
+        raise failure(error, f"{scan.name}{_culprit(spec, scan, kept, found)}") from None
+    total = int(count.item())
     if not frame.height:
         do = "loosen [log] where" if total else "write decisions to it first"
         raise LogError("no rows are left" if total else "no rows", scan.name, do)
@@ -124,25 +119,36 @@ def collect(spec: LogSpec, scan: Scan, found: dict[str, Source]) -> tuple[Rows, 
     return Rows(frame.drop(NUMBER), np.asarray(number), labels, scan.name), total - frame.height
 
 
-def _both(whole: pl.LazyFrame, kept: pl.LazyFrame) -> tuple[int, pl.DataFrame]:
-    count, frame = pl.collect_all([whole.select(pl.len()), kept], engine="streaming")
-    return int(count.item()), frame
+def _culprit(spec: LogSpec, scan: Scan, kept: pl.LazyFrame, found: dict[str, Source]) -> str:
+    """The key of the expression that cannot be computed, if it is one that fails."""
+    tried = [("[log] where", scan.lazy.select(parse(spec.where, "")))] if spec.where is not None else []
+    tried += [(source.key, kept.select(source.expr)) for source in found.values() if source.sql]
+    for key, lazy in tried:
+        try:
+            lazy.collect(engine="streaming")
+        except FAILURES:
+            return f" {key}"
+    return ""
 
 
 def _condition(where: str, scan: Scan) -> pl.Expr:
     expr = parse(where, "[log] where")
-    _present(columns_of(expr), f"[log] where expr {where!r}", scan)
-    if scan.lazy.select(expr.alias(NUMBER)).collect_schema()[NUMBER] != pl.Boolean:
+    _present(columns_of(expr), "[log] where", scan, where)
+    with clean(f"{scan.name} [log] where"):
+        dtype = scan.lazy.select(expr.alias(NUMBER)).collect_schema()[NUMBER]
+    if dtype != pl.Boolean:
         raise LogError(
             f"{where!r} is no condition", f"{scan.name} [log] where", "compare something, as in available = 1"
         )
     return expr
 
 
-def _identifiers(spec: LogSpec, found: dict[str, Source]) -> list[str]:
-    """Columns that hold identifiers and nothing that is computed with."""
+def _identifiers(spec: LogSpec, scan: Scan, found: dict[str, Source]) -> list[str]:
+    """Columns that hold identifiers and nothing that is computed with; users with a decimal point stay numbers."""
     texts = {s.column for role, s in found.items() if role.split(".")[0] in TEXTS and s.column}
     other = {c for role, s in found.items() if role.split(".")[0] not in TEXTS or s.sql for c in s.columns}
     if spec.where is not None:
         other |= set(columns_of(parse(spec.where, "[log] where")))
+    user = found["user"].column if "user" in found else ""
+    other |= {user} if user and scan.schema[user].is_float() else set()
     return sorted(texts - other)

@@ -102,6 +102,8 @@ def _log(rows: Rows, times: Clock, spec: LogSpec, left_out: tuple[tuple[str, int
         fallback=_coded(rows, "fallback", "", null="") if "fallback" in rows else None,
         as_of=times.as_of,
         provenance=_provenance(rows, spec, propensity),
+        objective=spec.objective,
+        limits=spec.limits,
         left_out=left_out,
     )
 
@@ -180,8 +182,6 @@ def _outcomes(rows: Rows, times: Clock, spec: LogSpec, group: I64, period: I64) 
 def _provenance(rows: Rows, spec: LogSpec, propensity: F64 | None) -> Provenance:
     given = spec.provenance
     if given in ("logged", "design") and propensity is None:
-        what = f"propensities_are = \"{given}\", but there is no column 'propensity'"
-        raise LogError(
-            what, f"{rows.name} [log] propensities_are", "set [columns] propensity to the column that holds it"
-        )
+        what = f"no column 'propensity', although propensities_are = {given!r}"
+        raise LogError(what, f"{rows.name} [log]", "set [columns] propensity to the column that holds it")
     return given or ("absent" if propensity is None else "logged")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -65,8 +66,11 @@ class Rows:
     def _value(self, role: str, row: int) -> str:
         if role not in self:
             return ""
-        text = repr(self.frame[role][row]) if not isinstance(self.frame[role].dtype, pl.List | pl.Array) else ""
-        return f": {text if len(text) <= 40 else text[:37] + '...'}" if text else ""
+        value = self.frame[role][row]
+        if isinstance(value, pl.Series):
+            return ""
+        text = value.isoformat() if isinstance(value, date) else repr(value)
+        return f": {text if len(text) <= 40 else text[:37] + '...'}"
 
     def fail(self, role: str, what: str, do: str) -> LogError:
         """The error for a whole column."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from glob import escape
 from os import PathLike
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tactful.errors import LogError
 from tactful.frames.expressions import one_line
 
 WHOLE = "check that the file is whole and of the kind its name says, and that the types fit the spec"
+FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError)
 PARQUET = (".parquet",)
 CSV = (".csv", ".csv.gz")
 NDJSON = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
@@ -72,7 +74,7 @@ def _lazy(path: Path) -> pl.LazyFrame:
         # Types are inferred from the whole file: a late odd value is then text that can be named, not a crash.
         return pl.scan_csv(path, infer_schema_length=None, glob=False)
     if name.endswith(NDJSON):
-        return pl.scan_ndjson(path, infer_schema_length=None)
+        return pl.scan_ndjson(escape(str(path)), infer_schema_length=None)
     raise LogError("unknown kind of file", str(path), f"use one of {', '.join((*PARQUET, *CSV, *NDJSON))}")
 
 
@@ -87,5 +89,10 @@ def clean(where: str, what: str = "cannot be read", do: str = WHOLE) -> Generato
     """
     try:
         yield
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError) as error:
-        raise LogError(f"{what}: {one_line(error)}", where, do) from None
+    except FAILURES as error:
+        raise failure(error, where, what, do) from None
+
+
+def failure(error: BaseException, where: str, what: str = "cannot be read", do: str = WHOLE) -> LogError:
+    """The one-line error in place of one of the :data:`FAILURES`."""
+    return LogError(f"{what}: {one_line(error)}", where, do)

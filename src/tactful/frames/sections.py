@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from tactful.core.actions import DAY_US, ORIGIN, ActionSpace
@@ -77,15 +77,22 @@ def columns(raw: object) -> Columns:
         special = {"user": ROW, "period": RANK}.get(role)
         if source.column in (ROW, RANK) and source.column != special:
             raise SpecError(f"{source.column} has no meaning here", source.key, f"{ROW} is for user, {RANK} for period")
-    parts = plain.get("segment", ())
-    is_path = "segment" not in plain or isinstance(parts, str | Mapping)
-    listed = (
-        [parts] if isinstance(parts, str | Mapping) else tables.items(parts, "[columns] segment", "a column or a list")
-    )
-    segment = tuple(Source.of(part, "[columns] segment") for part in listed)
-    if not is_path and not segment:
-        raise SpecError("the list is empty", "[columns] segment", "name the parts, or leave segment out for the root")
+    segment, is_path = _segment(plain)
     return Columns(roles, segment, is_path, _context(plain))
+
+
+def _segment(plain: dict[str, Any]) -> tuple[tuple[Source, ...], bool]:
+    """The sources of the segment, and whether they are one path rather than its parts."""
+    where = "[columns] segment"
+    raw = plain.get("segment")
+    if raw is None:
+        return (), True
+    if not isinstance(raw, list | tuple):
+        return (Source.of(raw, where),), True
+    parts = tables.items(cast("Sequence[Any]", raw), where)
+    if not parts:
+        raise SpecError("the list is empty", where, "name the parts, or leave segment out for the root")
+    return tuple(Source.of(part, where) for part in parts), False
 
 
 def _context(plain: dict[str, Any]) -> tuple[tuple[str, Source], ...] | None:
@@ -129,9 +136,8 @@ def _measure(name: str, raw: object, names: tuple[str, ...]) -> Measure:
     )
     trials = Source.of(plain["trials"], f"{where} trials") if "trials" in plain else None
     null = tables.choice(plain.get("null", "refuse"), ("refuse", "immature", "zero"), f"{where} null")
-    return Measure(
-        outcome, Source.of(found, where if "expr" in plain else f"{where} column"), trials, cast("Null", null)
-    )
+    value = Source.of(found, where if "expr" in plain else f"{where} column")
+    return Measure(outcome, value, trials, cast("Null", null))
 
 
 def _range(plain: dict[str, Any], where: str) -> tuple[float, float] | None:

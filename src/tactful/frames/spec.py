@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 from tactful.core.actions import ActionSpace
@@ -38,10 +37,10 @@ class LogSpec:
 
     actions: ActionSpace
     measures: Mapping[str, Measure]
-    columns: Columns = Columns()
+    columns: Columns = field(default_factory=Columns)
     action_map: Mapping[str, str] | None = None
-    objective: Objective = Objective(MappingProxyType({}))
-    limits: Limits = Limits()
+    objective: Objective = field(default_factory=lambda: Objective({}))
+    limits: Limits = field(default_factory=Limits)
     timezone: str | None = None
     as_of: int | None = None
     where: str | None = None

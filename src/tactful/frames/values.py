@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from polars._typing import PolarsDataType
 
 from tactful.core.arrays import F64, I64, Bool
 from tactful.frames.rows import Rows
@@ -107,7 +108,7 @@ def vectors(rows: Rows, role: str, k: int) -> F64:
     return flat
 
 
-def _is(dtype: pl.DataType | type[pl.DataType], *kinds: type[pl.DataType]) -> bool:
+def _is(dtype: PolarsDataType, *kinds: type[pl.DataType]) -> bool:
     return any(dtype == kind for kind in kinds)
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import os
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from uuid import uuid4
 
 import polars as pl
 
 from tactful.core.arrays import F64
+from tactful.core.files import replacing
 from tactful.core.log import Coded, Log
 from tactful.errors import LogError
 from tactful.frames.scan import CSV, NDJSON, PARQUET, clean
@@ -60,7 +59,7 @@ def canonical_spec(log: Log) -> LogSpec:
             m.spec,
             Source(f"[outcomes] {name}", column=name),
             Source(f"[outcomes] {name} trials", column=f"{name}_trials") if m.trials is not None else None,
-            "immature" if log.missing((name,)) else "refuse",
+            "immature" if (m.mature & ~m.known).any() else "refuse",
         )
         for name, m in log.outcomes.items()
     }
@@ -86,22 +85,27 @@ def write_log(log: Log, path: str | PathLike[str]) -> None:
     LogError
         An unknown extension, vectors in a log for CSV, or a folder that cannot be written to.
     """
-    target = Path(path)
-    name = target.name.lower()
+    held = [c for c in ("propensities", "eligible") if getattr(log, c) is not None]
+    if str(path).lower().endswith(CSV) and held:
+        what = f"CSV cannot hold lists, and the log has {' and '.join(held)}"
+        raise LogError(what, str(path), "write .parquet or .ndjson")
+    write_frame(to_frame(log), path)
+
+
+def write_frame(frame: pl.DataFrame, path: str | PathLike[str]) -> None:
+    """A frame as Parquet, CSV or NDJSON by the extension of ``path``; whole or not at all.
+
+    Raises
+    ------
+    LogError
+        An unknown extension, or a folder that cannot be written to.
+    """
+    name = str(path).lower()
     if not name.endswith((*PARQUET, *CSV, *NDJSON)):
         raise LogError("unknown kind of file", str(path), f"use one of {', '.join((*PARQUET, *CSV, *NDJSON))}")
-    held = [c for c in ("propensities", "eligible") if getattr(log, c) is not None]
-    if name.endswith(CSV) and held:
-        raise LogError(
-            f"CSV cannot hold lists, and the log has {' and '.join(held)}", str(path), "write .parquet or .ndjson"
-        )
-    part = target.with_name(f".{target.name}.{uuid4().hex}.part")
-    with clean(str(path), "cannot be written", "choose a folder that exists and can be written to"):
-        try:
-            _write(to_frame(log), part, name)
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
+    place = "choose a folder that exists and can be written to"
+    with clean(str(path), "cannot be written", place), replacing(Path(path)) as part:
+        _write(frame, part, name)
 
 
 def _write(frame: pl.DataFrame, path: Path, name: str) -> None:

@@ -68,6 +68,7 @@ def evaluate(
     left_out = dict(log.left_out)
     rows, seen = _rows(log, target, base, left_out)
     log = log.take(rows)
+    _several_users(log)
     reward = _objective(objective, log, target)
     outcomes = {o: (o,) for o in log.outcomes} | ({OBJECTIVE: reward.outcomes} if reward.outcomes else {})
     if not any(log.known(parts).any() for parts in outcomes.values()):
@@ -100,6 +101,10 @@ def check_askable(log: Log) -> None:
             "propensity",
             'randomise a slice first (tactful init), or set propensities_are = "estimated" for a weak answer',
         )
+    _several_users(log)
+
+
+def _several_users(log: Log) -> None:
     if log.users < 2:
         raise NothingToSayError("the log has a single user, so nothing can be said of others", "user", "log more users")
 

@@ -36,11 +36,13 @@ def served(pmf: F64, eligible: Bool | None, uniform: float) -> U64:
     Raises
     ------
     PolicyError
-        A row has no eligible action.
+        A row has no eligible action, or the mask has another shape than the pmf.
     """
     n, k = pmf.shape
     if eligible is None:
         eligible = np.ones((1, k), np.bool_)
+    elif eligible.shape != pmf.shape:
+        raise PolicyError(f"a mask of shape {eligible.shape}", "eligible", f"give {n:,} rows of {k} booleans")
     elif not eligible.any(1).all():
         rows = np.flatnonzero(~eligible.any(1))
         raise PolicyError(f"{rows.size} rows have no eligible action", "eligible", "leave them out or allow one")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
@@ -16,6 +14,7 @@ import numpy as np
 
 from tactful.core.actions import ActionSpace
 from tactful.core.draw import ONE
+from tactful.core.files import replacing
 from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import Segments
 from tactful.errors import PolicyFormatError, TactfulError
@@ -45,13 +44,8 @@ def save(policy: Table, folder: str | Path) -> Path:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".policy-", dir=folder)
-        with os.fdopen(handle, "wb") as file:
-            file.write(encode(policy))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(folder / NAME)
+        with replacing(folder / NAME) as part:
+            part.write_bytes(encode(policy))
     except OSError as error:
         raise PolicyFormatError(f"cannot be written ({error.strerror})", str(folder), "name a folder") from None
     return folder

@@ -41,7 +41,7 @@ class Policy(Protocol):
 class Arms:
     """Sticky experiment arms: keyed shares of the users who get ``none`` (control) or a uniform draw.
 
-    >>> Arms(control=0.5).assign(np.array([1, 2, 3], np.uint64)).tolist()
+    >>> Arms(control=0.5).assign(np.array([1, 2, 4], np.uint64)).tolist()
     ['control', 'control', 'policy']
     """
 

@@ -78,10 +78,14 @@ class Table:
             "actions": self.actions.to_json(),
             "segments": list(self.segments.paths),
             "shares": self.shares.tolist(),
-            "uniform": self.uniform,
+            "uniform": float(self.uniform),
             "salt": self.salt,
             "scope": self.scope,
-            "arms": {"control": self.arms.control, "uniform": self.arms.uniform, "salt": self.arms.salt},
+            "arms": {
+                "control": float(self.arms.control),
+                "uniform": float(self.arms.uniform),
+                "salt": self.arms.salt,
+            },
             "from_period": self.from_period,
             "valid_until": self.valid_until,
         }

@@ -17,7 +17,7 @@ ROWS = 40
 INK, MUTED, LINE = "#1f2933", "#6b7785", "#d5dbe1"
 SHADES = ("#f7f9fb", "#dbe7ef", "#a9c9db", "#6aa3c0", "#33779c", "#134b6b")  # light to dark, one hue
 CELL_W, CELL_H, GAP = 0.46, 0.3, 0.3  # inches, inches, cells
-GLYPH = 0.075  # inches of one character at 9 points, on the wide side
+FONT = "DejaVu Sans"  # it comes with matplotlib
 
 
 class Column(NamedTuple):
@@ -31,13 +31,13 @@ class Column(NamedTuple):
 
 def columns(actions: ActionSpace) -> list[Column]:
     """Actions from left to right: those without a slot first, then slot by slot with a gap between groups."""
-    order = sorted(range(actions.k), key=lambda a: (actions.slots[a] or "", a))
+    order: list[int] = sorted(range(actions.k), key=lambda a: (actions.slots[a] or "", a))
     placed: list[Column] = []
     at = 0.0
-    for slot, group in groupby(order, key=lambda a: actions.slots[a]):
+    for slot, group in groupby(order, key=lambda a: actions.slots[a] or ""):
         for a in group:
-            label = actions.names[a] if slot is None else f"{actions.frequencies[a]}×"
-            placed.append(Column(a, at, label, slot or ""))
+            label = f"{actions.frequencies[a]}×" if slot else _short(actions.names[a], 24)
+            placed.append(Column(a, at, label, slot))
             at += 1
         at += GAP
     return placed
@@ -45,7 +45,7 @@ def columns(actions: ActionSpace) -> list[Column]:
 
 def most_likely(actions: ActionSpace, pmf: F64) -> list[str]:
     """(s,) the name of each row's likeliest action."""
-    return [actions.names[a] for a in np.argmax(pmf, axis=1)]
+    return [_short(actions.names[int(a)], 24) for a in np.argmax(pmf, axis=1)]
 
 
 def sends(actions: ActionSpace, pmf: F64) -> F64 | None:
@@ -74,8 +74,8 @@ def cadence_figure(
         The K actions, the paths of s segments, and a pmf (s, k). Beyond 40 segments the first 40 are shown, and the
         title says so.
     expected
-        Columns of numbers beside the map, each (s,): ``opted_out`` is printed in ‰, others as they are. Expected sends a
-        period come first where every action has a frequency.
+        Columns of numbers beside the map, each (s,): ``opted_out`` is printed in ‰, others as they are. Expected
+        sends a period come first where every action has a frequency.
     title
         Above the map; empty for a plain one.
 
@@ -91,7 +91,7 @@ def cadence_figure(
         raise missing_extra("report", "a figure") from error
     pmf = np.asarray(pmf, np.float64)
     shown = min(len(segments), ROWS)
-    names = [s or "everyone" for s in segments[:shown]]
+    names = [_short(s, 48) or "everyone" for s in segments[:shown]]
     heading = title or "Cadence by segment"
     if shown < len(segments):
         heading += f" (first {shown} of {len(segments)} segments)"
@@ -144,18 +144,18 @@ class _Sheet(NamedTuple):
     def of(cls, actions: ActionSpace, rows: list[str], notes: list[tuple[str, list[str]]], title: str) -> _Sheet:
         """Make room for the longest of every text."""
         placed = columns(actions)
-        left = 0.3 + GLYPH * max(len("segment"), *map(len, rows)) + 0.15
-        longest = max((len(c.label) for c in placed if not c.group), default=0)
-        tilted = GLYPH * longest > CELL_W * 2
-        cell = CELL_W if tilted else max(CELL_W, GLYPH * longest + 0.12 if len(placed) < 8 else CELL_W)
-        tilted = tilted or GLYPH * longest > cell
-        top = 0.95 + (0.72 * GLYPH * longest if tilted else 0.3)
-        at, note_at = left + cell * (placed[-1].at + 1) + 0.25, list[float]()
+        left = 0.3 + _wide(["segment", *rows]) + 0.15
+        longest = _wide([c.label for c in placed if not c.group])
+        cell = max(CELL_W, min(longest + 0.12, 1.2)) if len(placed) < 8 else CELL_W
+        tilted = longest > cell
+        labels = 0.72 * longest + 0.2 if tilted else 0.15
+        top = 0.75 + max(labels, 0.5 if any(c.group for c in placed) else 0.0)
+        at, note_at = left + cell * (placed[-1].at + 1) + 0.05, list[float]()
         for head, cells in notes:
-            at += GLYPH * max(len(head), *map(len, cells))
+            at += 0.25 + _wide([head, *cells])
             note_at.append(at)
-            at += 0.22
-        width = max(at, 0.6 + 0.105 * len(title), left + 2.6)
+        tail = 0.72 * longest if tilted and not notes else 0.0
+        width = max(at + tail + 0.3, 0.6 + 1.15 * _wide([title], 13), left + 4.2)
         return cls(placed, rows, notes, title, left, top, cell, tilted, note_at, width, top + CELL_H * len(rows) + 0.75)
 
     def x(self, column: Column) -> float:
@@ -165,6 +165,29 @@ class _Sheet(NamedTuple):
     def y(self, row: int) -> float:
         """The upper edge of a row."""
         return self.top + CELL_H * row
+
+
+def _text(axes: Any, x: float, y: float, text: str, **style: Any) -> None:
+    """Text as it is: names may hold a dollar sign."""
+    axes.text(x, y, text, family=FONT, parse_math=False, **style)
+
+
+def _wide(texts: Sequence[str], size: float = 9) -> float:
+    """The width of the longest text in inches."""
+    from matplotlib import font_manager
+
+    fonts: Any = font_manager
+    font = fonts.get_font(fonts.findfont(FONT))
+    font.set_size(size, 72)
+    widths = [0.0]
+    for text in texts:
+        font.set_text(text)
+        widths.append(font.get_width_height()[0] / 64 / 72)
+    return max(widths)
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _colours() -> Any:
@@ -189,33 +212,36 @@ def _map(axes: Any, sheet: _Sheet, pmf: F64) -> None:
             if c.action == best:
                 axes.add_patch(Rectangle((x, y), inner_w, inner_h, facecolor="none", edgecolor=INK, linewidth=1.1))
                 ink = "white" if p > 0.35 else INK
-                axes.text(
-                    x + inner_w / 2, y + inner_h / 2, f"{100 * p:.0f}", color=ink, size=8, ha="center", va="center_baseline"
-                )
+                at = x + inner_w / 2, y + inner_h / 2
+                _text(axes, *at, f"{100 * p:.0f}", color=ink, size=8, ha="center", va="center_baseline")
 
 
 def _labels(axes: Any, sheet: _Sheet) -> None:
     """Title, segments, actions, slots and the columns of text."""
-    axes.text(0.3, 0.38, sheet.title, color=INK, size=13, weight="bold", va="center")
+    _text(axes, 0.3, 0.38, sheet.title, color=INK, size=13, weight="bold", va="center")
     head = sheet.top - 0.1
-    axes.text(sheet.left - 0.15, head, "segment", color=MUTED, size=9, ha="right", va="bottom")
+    _text(axes, sheet.left - 0.15, head, "segment", color=MUTED, size=9, ha="right", va="bottom")
     for r, name in enumerate(sheet.rows):
         middle = sheet.y(r) + CELL_H / 2
-        axes.text(sheet.left - 0.15, middle, name, color=INK, size=9, ha="right", va="center")
+        _text(axes, sheet.left - 0.15, middle, name, color=INK, size=9, ha="right", va="center")
         for at, (_, cells) in zip(sheet.note_at, sheet.notes, strict=True):
-            axes.text(at, middle, cells[r], color=INK, size=9, ha="right", va="center")
+            _text(axes, at, middle, cells[r], color=INK, size=9, ha="right", va="center")
     for at, (name, _) in zip(sheet.note_at, sheet.notes, strict=True):
-        axes.text(at, head, name, color=MUTED, size=9, ha="right", va="bottom")
+        _text(axes, at, head, name, color=MUTED, size=9, ha="right", va="bottom")
     for c in sheet.columns:
-        tilt = {"rotation": 45, "ha": "left", "rotation_mode": "anchor"} if sheet.tilted and not c.group else {"ha": "center"}
-        axes.text(sheet.x(c) + sheet.cell / 2, head, c.label, color=MUTED, size=9, va="bottom", **tilt)
+        tilt = (
+            {"rotation": 45, "ha": "left", "rotation_mode": "anchor"}
+            if sheet.tilted and not c.group
+            else {"ha": "center"}
+        )
+        _text(axes, sheet.x(c) + sheet.cell / 2, head, c.label, color=MUTED, size=9, va="bottom", **tilt)
     for slot, group in groupby(sheet.columns, key=lambda c: c.group):
         members = list(group)
         if not slot:
             continue
         x0, x1 = sheet.x(members[0]), sheet.x(members[-1]) + sheet.cell - 0.03
         axes.plot([x0, x1], [head - 0.22] * 2, color=LINE, linewidth=1)
-        axes.text((x0 + x1) / 2, head - 0.26, slot, color=INK, size=10, ha="center", va="bottom")
+        _text(axes, (x0 + x1) / 2, head - 0.26, slot, color=INK, size=10, ha="center", va="bottom")
 
 
 def _key(axes: Any, sheet: _Sheet) -> None:
@@ -223,9 +249,9 @@ def _key(axes: Any, sheet: _Sheet) -> None:
     from matplotlib.patches import Rectangle
 
     shade, y = _colours(), sheet.y(len(sheet.rows)) + 0.3
-    axes.text(sheet.left, y + 0.08, "probability", color=MUTED, size=8, va="center")
+    _text(axes, sheet.left, y + 0.08, "probability", color=MUTED, size=8, va="center")
     x = sheet.left + 0.75
     for p in (0.01, 0.05, 0.2, 0.5, 1.0):
         axes.add_patch(Rectangle((x, y), 0.16, 0.16, facecolor=shade(np.sqrt(p)), edgecolor=LINE, linewidth=0.5))
-        axes.text(x + 0.2, y + 0.08, f"{100 * p:.0f} %", color=MUTED, size=8, va="center")
-        x += 0.58
+        _text(axes, x + 0.2, y + 0.08, f"{100 * p:.0f} %", color=MUTED, size=8, va="center")
+        x += 0.62

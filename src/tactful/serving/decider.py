@@ -141,7 +141,9 @@ class Decider:
         if arm == POLICY:
             raw = self._raw[self.policy.segments.nearest(segment)]
             return self._row(serve(raw, eligible, self.policy.uniform))
-        return self._row(serve(self._arms[arm].shares, eligible))
+        # No mass means uniform over the eligible; rounded shares of the uniform pmf would not be quite uniform.
+        raw = (0,) * self.policy.actions.k if arm == UNIFORM else self._arms[arm].shares
+        return self._row(serve(raw, eligible))
 
     def _row(self, shares: Sequence[int]) -> _Row:
         space = self.policy.actions

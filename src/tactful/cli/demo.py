@@ -1,0 +1,244 @@
+"""``tactful demo``: the whole loop on a simulated quarter, with the truth beside every estimate."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import typer
+
+from tactful.cli import show
+from tactful.cli.evaluate import with_value
+from tactful.cli.options import Json
+from tactful.cli.record import draw_cadences, leaf_nodes, record_whole
+from tactful.core.arrays import F64, Bool
+from tactful.core.files import replacing
+from tactful.core.log import Log, Split
+from tactful.core.outcomes import OBJECTIVE, Objective
+from tactful.errors import SpecError, TactfulError
+from tactful.frames.decisions import decide, users_of, write_decisions
+from tactful.frames.read import read_log
+from tactful.frames.spec import LogSpec
+from tactful.frames.write import write_log
+from tactful.learn.check import Check, check
+from tactful.learn.evaluate import evaluate
+from tactful.learn.evaluation import Entry, Evaluation, Role
+from tactful.learn.publish import SENDS, expected, node_pmf, publish
+from tactful.learn.serve import locate
+from tactful.models.conjugate import Conjugate, ConjugatePosterior
+from tactful.policies.artifact import save
+from tactful.policies.table import Table
+from tactful.simulate.simulated import Simulated
+from tactful.simulate.spec import spec_toml
+from tactful.simulate.weekly import WeeklyWorld
+from tactful.tracking.mlflow_run import default_uri, prepare
+
+SPLIT = Split("demo", 0.5)
+ESTIMATOR = "snips"
+OUTCOMES = (OBJECTIVE, "engaged", "opted_out")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo")(demo)
+
+
+class Demo(NamedTuple):
+    """What the demo made."""
+
+    log: Log
+    found: Check
+    posterior: ConjugatePosterior
+    policy: Table
+    result: Evaluation
+    truth: dict[str, tuple[float, float]]
+    decisions: int
+    period: int
+    run: str
+    seconds: float
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo"),
+    users: Annotated[int, typer.Option(help="Simulated users.", min=200)] = 30_000,
+    periods: Annotated[int, typer.Option(help="Simulated weeks.", min=2)] = 13,
+    seed: Annotated[int, typer.Option(help="Same seed, same demo.", min=0)] = 1,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow store; a file in --out by default.")] = None,
+    json: Json = False,
+) -> None:
+    """The whole loop on a simulated quarter: log, policy, evidence, decisions, and an MLflow run that holds them.
+
+    Example: tactful demo --out demo
+    """
+    made = run(out, users, periods, seed, tracking_uri or default_uri(out), json)
+    if json:
+        show.emit(_plain(out, made))
+    else:
+        _print(out, made)
+
+
+def run(out: Path, users: int, periods: int, seed: int, uri: str, quiet: bool = False) -> Demo:
+    """Everything that the demo does; each step is one public call."""
+    start = time.perf_counter()
+    if out.exists() and not out.is_dir():
+        raise SpecError("a file is there", str(out), "name a folder")
+    out.mkdir(parents=True, exist_ok=True)
+    tracking = _in_background(uri)
+    with show.progress("simulating a quarter", quiet) as step:
+        simulated = WeeklyWorld().simulate(users, periods, seed=seed, progress=step)
+    with show.working("learning and evaluating", quiet):
+        write_log(simulated.log, out / "log.parquet")
+        with replacing(out / "spec.toml") as part:
+            part.write_text(spec_toml(simulated.log.actions, simulated.log.as_of), encoding="utf-8")
+        spec = LogSpec.from_toml(out / "spec.toml")
+        log = read_log(out / "log.parquet", spec)
+        found = check(log)
+        train, held = log.split(SPLIT.share, SPLIT.salt)
+        posterior = Conjugate().fit(train)
+        policy = publish(posterior, spec.objective, spec.limits, seed=seed)
+        save(policy, out / "policy")
+        result = evaluate(held, policy, "logging")
+        truth = one_step_truth(simulated, policy, SPLIT.holds_out(log.user_key)[log.user])
+        period = int(log.period.max()) + 1
+        decisions = decide(policy, users_of(log), period)
+        write_decisions(decisions, out / "decisions.parquet")
+        draw_cadences(policy, out / "cadence.png", _figures(posterior, policy))
+    with show.working("recording in MLflow", quiet):
+        tracking.join()
+        options = {"model": "conjugate", "users_simulated": users, "periods": periods, "seed": seed}
+        recorded = record_whole(uri, log, policy, out / "policy", result, options)
+    seconds = time.perf_counter() - start
+    return Demo(log, found, posterior, policy, result, truth, decisions.height, period, recorded, seconds)
+
+
+def one_step_truth(simulated: Simulated, policy: Table, rows: Bool) -> dict[str, tuple[float, float]]:
+    """Expected value per decision of (the policy, logging) in the states of the chosen rows, for every outcome."""
+    log = simulated.log
+    if log.propensities is None:
+        raise SpecError("the simulated log has no propensity vectors", "simulate", "simulate it again")
+    served = node_pmf(policy)[locate(policy, log.segments, log.segment)]
+
+    def value(pmf: F64, outcome: str | Objective) -> float:
+        return float(simulated.value(pmf, outcome)[rows].mean())
+
+    asked: dict[str, str | Objective] = {o: o for o in log.outcomes}
+    if policy.objective:
+        asked[OBJECTIVE] = policy.objective
+    return {name: (value(served, o), value(log.propensities, o)) for name, o in asked.items()}
+
+
+def _in_background(uri: str) -> threading.Thread:
+    """Open the MLflow store while the rest runs: making a fresh one takes seconds. Errors come again when recording."""
+
+    def open_store() -> None:
+        with suppress(TactfulError):
+            prepare(uri)
+
+    thread = threading.Thread(target=open_store, daemon=True)
+    thread.start()
+    return thread
+
+
+def _figures(posterior: ConjugatePosterior, policy: Table) -> dict[str, Any]:
+    by_node = _by_node(posterior, policy)
+    return {"opted_out": by_node["opted_out"], "engaged": by_node["engaged"]}
+
+
+def _by_node(posterior: ConjugatePosterior, policy: Table) -> dict[str, Any]:
+    assert policy.objective is not None  # noqa: S101 - publish has just set it
+    return expected(posterior, policy.objective, node_pmf(policy))
+
+
+def _plain(out: Path, made: Demo) -> dict[str, Any]:
+    return {
+        "out": str(out),
+        "n": made.log.n,
+        "users": made.log.users,
+        "policy": made.policy.version,
+        "expected": dict(made.policy.expected),
+        "segments": [row._asdict() for row in _rows(made)],
+        "evaluation": made.result.to_json(),
+        "truth": {o: {"target": t, "baseline": b, "difference": t - b} for o, (t, b) in made.truth.items()},
+        "decisions": made.decisions,
+        "period": made.period,
+        "run": made.run,
+        "seconds": made.seconds,
+    }
+
+
+class _Row(NamedTuple):
+    """What the policy does for a leaf segment."""
+
+    segment: str
+    cadence: str
+    probability: float
+    sends_per_period: float
+    opted_out: float
+
+
+def _rows(made: Demo) -> list[_Row]:
+    pmf, by_node = node_pmf(made.policy), _by_node(made.posterior, made.policy)
+    paths, names = made.policy.segments.paths, made.policy.actions.names
+    return [
+        _Row(
+            paths[node],
+            names[int(np.argmax(pmf[node]))],
+            float(pmf[node].max()),
+            float(by_node[SENDS][node]),
+            float(by_node["opted_out"][node]),
+        )
+        for node in leaf_nodes(made.policy)
+    ]
+
+
+def _print(out: Path, made: Demo) -> None:
+    log, result = made.log, made.result
+    show.line(f"A simulated quarter: {log.n:,} weekly decisions of {log.users:,} users, {log.actions.k} actions.")
+    show.line()
+    show.table(
+        f"What policy {made.policy.version} does",
+        ["segment", "likeliest", "probability", "sends a week", "opt-outs a week, by the model"],
+        [(s, a, show.percent(p, 0), f"{f:.1f}", show.percent(c)) for s, a, p, f, c in _rows(made)],
+        2,
+    )
+    show.table(
+        f"What it is worth: per decision, on {result.users:,} held-out users (SNIPS, 95 % intervals by user)",
+        ["outcome", "of", "estimate", "one-step truth of the world", "verdict"],
+        list(_comparison(made)),
+        2,
+    )
+    for why in dict.fromkeys(f"{e.verdict}: {e.outcome}: {e.why}" for e in _told(made)):
+        show.line(why)
+    for note in result.notes:
+        show.line(f"note: {note}")
+    show.line()
+    show.line(f"{out} holds log.parquet, spec.toml, policy/, cadence.png, mlflow.db (run {made.run})")
+    show.line(
+        f"and decisions.parquet ({made.decisions:,} users, period {made.period}); it took {made.seconds:.0f} s. Next:"
+    )
+    log_and_spec = f"{out}/log.parquet --spec {out}/spec.toml"
+    show.line(f"  tactful check {log_and_spec}")
+    show.line(f"  tactful evaluate {log_and_spec} --policy {out}/policy --baseline always:3x@18:00")
+    show.line(f"  tactful explain {out}/policy --segment {_rows(made)[0].segment}")
+
+
+def _told(made: Demo) -> Iterator[Entry]:
+    shown = (made.result["target", o, ESTIMATOR] for o in OUTCOMES)
+    return (e for e in shown if e.why)
+
+
+def _comparison(made: Demo) -> Iterator[tuple[str, ...]]:
+    of: dict[Role, str] = {"target": "policy", "baseline": "logging", "difference": "difference"}
+    for outcome in OUTCOMES:
+        target, base = made.truth[outcome]
+        truth: dict[Role, float] = {"target": target, "baseline": base, "difference": target - base}
+        for role, name in of.items():
+            entry = made.result[role, outcome, ESTIMATOR]
+            small = entry.value is not None and abs(entry.value) < 0.1
+            first = outcome if role == "target" else ""
+            yield first, name, with_value(entry), show.number(truth[role], 5 if small else 4), entry.verdict

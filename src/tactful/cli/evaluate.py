@@ -1,0 +1,108 @@
+"""``tactful evaluate``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tactful.cli import show
+from tactful.cli.options import Json, Log, Spec, Tracking
+from tactful.cli.record import record_evaluation
+from tactful.errors import SpecError
+from tactful.frames.read import read_log
+from tactful.frames.spec import LogSpec
+from tactful.learn.evaluate import check_askable
+from tactful.learn.evaluate import evaluate as estimate
+from tactful.learn.evaluation import Entry, Evaluation
+from tactful.learn.ledger import enter
+from tactful.learn.targets import resolve
+from tactful.policies.table import Table
+
+POLICY = "A policy's folder, uniform, logging (weights 1) or always:ACTION."
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    log: Log,
+    spec: Spec,
+    policy: Annotated[str, typer.Option(help=POLICY)],
+    baseline: Annotated[str, typer.Option(help=POLICY)] = "logging",
+    level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    tracking_uri: Tracking = None,
+    json: Json = False,
+) -> None:
+    """What would another policy have earned on this log? With intervals by user, and a verdict.
+
+    Example: tactful evaluate log.parquet --spec spec.toml --policy policy --baseline logging
+    """
+    if not 0 < level < 1:
+        raise SpecError(f"a level of {level}", "--level", "choose it between 0 and 1")
+    parsed = LogSpec.from_toml(spec)
+    target, base = resolve(policy, parsed.actions), resolve(baseline, parsed.actions)
+    with show.working("reading", json):
+        rows = read_log(log, parsed)
+    check_askable(rows)
+    with show.working("evaluating", json):
+        result = estimate(rows, target, base, level=level)
+    for side in (target, base):
+        if (
+            isinstance(side, Table)
+            and side.lineage
+            and side.lineage.split_share
+            and "in-sample" not in _verdicts(result)
+        ):
+            enter(log, side.lineage, {"command": "evaluate", "policy": side.version})
+    run = None
+    if tracking_uri:
+        run = record_evaluation(tracking_uri, rows, result, {"policy": policy, "baseline": baseline, "level": level})
+    if json:
+        show.emit(result.to_json() | ({"run": run} if run else {}))
+        return
+    print_evaluation(result, policy, baseline)
+
+
+def _verdicts(result: Evaluation) -> set[str]:
+    return {e.verdict for e in result.estimates}
+
+
+def print_evaluation(result: Evaluation, policy: str, baseline: str) -> None:
+    """The tables that people read: one a role, the difference first."""
+    show.line(
+        f"{result.n:,} decisions of {result.users:,} users; {100 * result.level:g} % intervals by user (cluster-t)"
+    )
+    for reason, count in result.left_out.items():
+        show.line(f"left out: {count:,} rows ({reason})")
+    titles = {
+        "difference": f"Difference, {policy} less {baseline}, per decision",
+        "target": f"{policy}, per decision",
+        "baseline": f"{baseline}, per decision",
+    }
+    for role, title in titles.items():
+        rows = [e for e in result.estimates if e.policy == role]
+        show.table(
+            title, ["outcome", "estimator", "value", "ESS", "max weight", "mean weight", "verdict"], map(_row, rows), 2
+        )
+    for why in dict.fromkeys(f"{e.verdict}: {e.outcome} ({e.policy}): {e.why}" for e in result.estimates if _say(e)):
+        show.line(why)
+    for note in result.notes:
+        show.line(f"note: {note}")
+
+
+def _say(entry: Entry) -> bool:
+    return bool(entry.why) and entry.estimator == "snips" and entry.policy != "difference"
+
+
+def _row(e: Entry) -> tuple[str, ...]:
+    value = with_value(e)
+    return e.outcome, e.estimator, value, f"{e.ess:,.0f}", f"{e.max_weight:.2f}", f"{e.mean_weight:.3f}", e.verdict
+
+
+def with_value(e: Entry) -> str:
+    """The value with its interval, in as many digits as its size wants."""
+    small = e.value is not None and abs(e.value) < 0.1
+    return show.with_interval(e.value, e.low, e.high, 5 if small else 4)

@@ -1,0 +1,76 @@
+"""``tactful explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tactful.cli import show
+from tactful.cli.options import Json
+from tactful.core.segments import is_path
+from tactful.errors import PolicyError
+from tactful.policies.artifact import load
+from tactful.serving.decider import Decider
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("explain")(explain)
+
+
+def explain(
+    policy: Annotated[Path, typer.Argument(help="Folder of the policy.")],
+    segment: Annotated[str, typer.Option(help="Path of the segment, such as ios/new; empty is the root.")] = "",
+    json: Json = False,
+) -> None:
+    """What does a policy do for a segment, and where does it come from?
+
+    Example: tactful explain policy --segment ios/new
+    """
+    if not is_path(segment):
+        raise PolicyError(f"not a path: {segment!r}", "--segment", "name every part, as in ios/new")
+    loaded = load(policy)
+    pmf = Decider(loaded).pmf(segment)
+    served = loaded.segments.paths[loaded.segments.nearest(segment)]
+    lineage = loaded.lineage
+    if json:
+        show.emit(
+            {
+                "policy": str(policy),
+                "version": loaded.version,
+                "segment": segment,
+                "served": served,
+                "uniform": loaded.uniform,
+                "pmf": pmf,
+                "sends_per_period": sends(pmf, loaded.actions.frequencies),
+                "expected": dict(loaded.expected),
+                "objective": dict(loaded.objective.values) if loaded.objective else None,
+                "limits": loaded.limits.to_json(),
+                "lineage": {"log": lineage.log, "model": lineage.model, "split": lineage.split_share}
+                if lineage
+                else None,
+            }
+        )
+        return
+    known = "" if served == segment else f" (unknown: served as {served or 'the root'})"
+    show.line(
+        f"policy {loaded.version}, segment {segment or 'the root'}{known}; "
+        f"{show.percent(loaded.uniform)} uniform traffic"
+    )
+    volume = sends(pmf, loaded.actions.frequencies)
+    if volume is not None:
+        show.line(f"{volume:.2f} sends a period")
+    if lineage:
+        kept = f", {show.percent(lineage.split_share, 0)} of users held out" if lineage.split_share else ""
+        show.line(f"fitted by {lineage.model} on log {lineage.log}{kept}")
+    ranked = sorted(pmf.items(), key=lambda cell: -cell[1])
+    show.table("Probability of each action", ["action", "probability"], [(a, show.percent(p)) for a, p in ranked])
+
+
+def sends(pmf: dict[str, float], frequencies: tuple[int | None, ...]) -> float | None:
+    """Expected sends a period, or None where an action has no frequency."""
+    if any(f is None for f in frequencies):
+        return None
+    return sum(p * (f or 0) for p, f in zip(pmf.values(), frequencies, strict=True))

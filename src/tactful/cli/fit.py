@@ -1,0 +1,123 @@
+"""``tactful fit``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tactful.cli import show
+from tactful.cli.options import Json, Log, Spec, Tracking
+from tactful.cli.record import record_fit
+from tactful.core.outcomes import OBJECTIVE
+from tactful.errors import SpecError
+from tactful.frames.read import read_log
+from tactful.frames.spec import LogSpec
+from tactful.learn.explorers import EpsilonGreedy, Explorer, Greedy, Softmax, Thompson
+from tactful.learn.publish import SENDS, publish
+from tactful.models.conjugate import Conjugate
+from tactful.policies.artifact import save
+from tactful.policies.table import Table
+
+MODELS = {"conjugate": Conjugate}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("fit")(fit)
+
+
+def fit(
+    log: Log,
+    spec: Spec,
+    out: Annotated[Path, typer.Option(help="Folder of the policy.")],
+    model: Annotated[str, typer.Option(help=f"One of: {', '.join(MODELS)}.")] = "conjugate",
+    split: Annotated[float, typer.Option(help="Share of users kept for evaluation; 0 fits on everybody.")] = 0.3,
+    split_salt: Annotated[str, typer.Option(help="Another salt keeps other users.")] = "split",
+    explorer: Annotated[str, typer.Option(help="thompson, greedy, epsilon-greedy or softmax.")] = "thompson",
+    draws: Annotated[int, typer.Option(help="Thompson: posterior draws.", min=1)] = 1024,
+    sharpen: Annotated[float, typer.Option(help="Thompson: exponent; 1 is plain, larger is greedier.", min=0)] = 2.0,
+    epsilon: Annotated[float, typer.Option(help="Epsilon-greedy: share of uniform draws.", min=0, max=1)] = 0.1,
+    temperature: Annotated[float, typer.Option(help="Softmax: in units of the objective.")] = 0.1,
+    uniform: Annotated[float, typer.Option(help="Total share of uniform traffic.", min=0, max=1)] = 0.03,
+    salt: Annotated[str, typer.Option(help="Of the draw.")] = "tactful",
+    scope: Annotated[str, typer.Option(help="Campaign or channel.")] = "",
+    seed: Annotated[int, typer.Option(help="Of the posterior draws.", min=0)] = 0,
+    tracking_uri: Tracking = None,
+    json: Json = False,
+) -> None:
+    """Learn a policy from a log and save it.
+
+    Example: tactful fit log.parquet --spec spec.toml --out policy
+    """
+    if model not in MODELS:
+        raise SpecError(f"unknown model {model!r}", "--model", f"choose one of {', '.join(MODELS)}")
+    if not 0 <= split < 1:
+        raise SpecError(f"a split of {split}", "--split", "choose a share from 0 up to, not including, 1")
+    explorers: Mapping[str, Explorer] = {
+        "thompson": Thompson(draws, sharpen),
+        "greedy": Greedy(),
+        "epsilon-greedy": EpsilonGreedy(epsilon),
+        "softmax": Softmax(temperature),
+    }
+    if explorer not in explorers:
+        raise SpecError(f"unknown explorer {explorer!r}", "--explorer", f"choose one of {', '.join(explorers)}")
+    if temperature <= 0:
+        raise SpecError(f"a temperature of {temperature}", "--temperature", "choose a positive one")
+    parsed = LogSpec.from_toml(spec)
+    with show.working("reading", json):
+        whole = read_log(log, parsed)
+    train, held = whole.split(split, split_salt) if split else (whole, None)
+    with show.working("fitting", json):
+        posterior = MODELS[model]().fit(train)
+        policy = publish(
+            posterior,
+            parsed.objective,
+            parsed.limits,
+            explorer=explorers[explorer],
+            uniform=uniform,
+            seed=seed,
+            salt=salt,
+            scope=scope,
+        )
+    save(policy, out)
+    summary = {
+        "policy": str(out),
+        "version": policy.version,
+        "n": train.n,
+        "users": train.users,
+        "held_out_users": held.users if held else 0,
+        "dispersion": {o: posterior.dispersion(o) for o in posterior.outcomes},
+        "expected": dict(policy.expected),
+        "limits": policy.limits.to_json(),
+    }
+    if tracking_uri:
+        options = {"model": model, "explorer": explorer, "uniform": uniform, "split": split, "seed": seed}
+        summary["run"] = record_fit(tracking_uri, whole, policy, out, options)
+    if json:
+        show.emit(summary)
+        return
+    _print(summary, policy)
+
+
+def _print(summary: Mapping[str, Any], policy: Table) -> None:
+    show.line(
+        f"policy {policy.version} in {summary['policy']}: fitted on {summary['n']:,} decisions "
+        f"of {summary['users']:,} users; {summary['held_out_users']:,} users kept for evaluation"
+    )
+    show.table(
+        "Expected per decision, by the model",
+        ["", "expected", "limit"],
+        [(name, show.number(value), show.number(_limit(policy, name))) for name, value in policy.expected.items()],
+    )
+    show.line("what was expected of a policy is no evidence for it: tactful evaluate")
+    if policy.limits.to_json():
+        show.line("limits are reported, not enforced, by this version")
+
+
+def _limit(policy: Table, name: str) -> float | None:
+    if name == SENDS:
+        return policy.limits.sends_per_period
+    return None if name == OBJECTIVE else policy.limits.outcomes.get(name)

@@ -1,0 +1,188 @@
+"""Batch decisions: a frame or file of users in, a frame or file of decisions out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from os import PathLike
+
+import numpy as np
+import polars as pl
+
+from tactful.core.actions import time_us
+from tactful.core.arrays import I64, Bool
+from tactful.core.draw import ONE, user_keys
+from tactful.core.log import Log
+from tactful.core.segments import is_path
+from tactful.errors import LogError, first
+from tactful.frames.scan import CSV, Scan, scan
+from tactful.frames.write import write_frame
+from tactful.learn.serve import decide as draw
+from tactful.policies.table import Table
+from tactful.serving.decider import unknown_segment
+
+
+def decide(
+    policy: Table,
+    users: pl.DataFrame | pl.LazyFrame | str | PathLike[str],
+    period: int,
+    *,
+    at: str | None = None,
+    vectors: bool = False,
+) -> pl.DataFrame:
+    """One decision for every user: bit for bit those of ``Decider.decide``, as rows of a decision log.
+
+    Parameters
+    ----------
+    policy
+        A published policy.
+    users
+        Rows with ``user`` (text or integer), ``segment`` (a path; the root where there is no such column) and,
+        optionally, ``eligible`` (list of k booleans) and ``x_…`` columns, which are passed on.
+    period
+        Index of the period to decide.
+    at
+        The time to write into ``decided_at`` (ISO 8601; UTC where it has no offset); now by default.
+    vectors
+        Also write ``propensities``, the whole pmf of every row.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns user, period, decided_at, segment, arm, action, slot, frequency, propensity, eligible, x_…, policy,
+        scope, fallback (and propensities), in the order of ``users``.
+
+    Raises
+    ------
+    LogError
+        A user is missing, empty or repeated, a segment is no path, or a mask has another length than k.
+    PolicyError
+        The policy must not decide this period, or a row has no eligible action.
+    """
+    rows = _collect(scan(users))
+    n = rows.height
+    paths, codes = _coded(rows)
+    nodes = np.array([policy.segments.nearest(p) for p in paths], np.int64)
+    eligible = _eligible(rows, policy.actions.k)
+    ids = rows["user"].to_list()
+    drawn = draw(policy, user_keys(ids), np.full(n, period), nodes[codes], eligible, vectors=vectors)
+    now = datetime.now(UTC).isoformat() if at is None else at
+    mask = np.ones((n, policy.actions.k), np.bool_) if eligible is None else eligible
+    space = policy.actions
+    extra = [c for c in rows.columns if c.startswith("x_")]
+    decided = pl.Series([time_us(now, "decided_at")], dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
+    served = [None if policy.segments.index(p) is not None else _fallback(policy, p) for p in paths]
+    columns = {
+        "user": rows["user"],
+        "period": pl.Series([period], dtype=pl.Int64).new_from_index(0, n),
+        "decided_at": decided.new_from_index(0, n),
+        "segment": rows["segment"],
+        "arm": pl.Series(drawn.arm.tolist(), dtype=pl.String),
+        "action": _gather(space.names, drawn.action, pl.String),
+        "slot": _gather(space.slots, drawn.action, pl.String),
+        "frequency": _gather(space.frequencies, drawn.action, pl.Int64),
+        "propensity": pl.Series(drawn.propensity),
+        "eligible": pl.Series(mask).arr.to_list(),
+        **{c: rows[c] for c in extra},
+        "policy": pl.Series([policy.version], dtype=pl.String).new_from_index(0, n),
+        "scope": pl.Series([policy.scope], dtype=pl.String).new_from_index(0, n),
+        "fallback": _gather(served, codes, pl.String),
+    }
+    if drawn.shares is not None:
+        columns["propensities"] = pl.Series(drawn.shares / ONE).arr.to_list()
+    return pl.DataFrame(columns)
+
+
+def users_of(log: Log) -> pl.DataFrame:
+    """The users of a log for whom to decide next: ``user`` and latest ``segment``, in order of their first decision.
+
+    Users with an absorbing outcome, as far as it is known, are left out.
+    """
+    gone = np.zeros(log.n, np.bool_)
+    for measured in log.outcomes.values():
+        if measured.spec.absorbing:
+            gone |= measured.value == 1
+    last = np.full(log.user_key.size, -1, np.int64)
+    order = np.argsort(log.period, kind="stable")
+    last[log.user[order]] = order
+    stay = last >= 0
+    stay[log.user[gone]] = False
+    who = np.flatnonzero(stay)
+    paths = pl.Series(log.segments.paths, dtype=pl.String)
+    return pl.DataFrame(
+        {"user": pl.Series(log.user_ids[who].tolist()), "segment": paths.gather(log.segment[last[who]])}
+    )
+
+
+def write_decisions(decisions: pl.DataFrame, path: str | PathLike[str]) -> None:
+    """Decisions as Parquet, NDJSON or CSV, by the extension; whole or not at all.
+
+    CSV cannot hold lists: ``eligible`` is left out of it where every action was eligible, and refused otherwise.
+
+    Raises
+    ------
+    LogError
+        An unknown extension, lists for CSV, or a folder that cannot be written to.
+    """
+    if str(path).lower().endswith(CSV):
+        if "propensities" in decisions.columns or not decisions["eligible"].list.all().all():
+            raise LogError("CSV cannot hold lists (eligible, propensities)", str(path), "write .parquet or .ndjson")
+        decisions = decisions.drop("eligible")
+    write_frame(decisions, path)
+
+
+def _collect(source: Scan) -> pl.DataFrame:
+    names = source.schema.names()
+    if "user" not in names:
+        do = "name the column of identifiers 'user'"
+        raise LogError(f"no column 'user' (there are {first(names, 6)})", source.name, do)
+    wanted = [c for c in names if c in ("user", "segment", "eligible") or c.startswith("x_")]
+    source = source.as_text(c for c in ("user", "segment") if c in names)
+    rows = source.lazy.select(wanted).collect()
+    if not rows.height:
+        raise LogError("no users", source.name, "give at least one row")
+    kind = rows["user"].dtype
+    if not (kind == pl.String or kind.is_integer()):
+        raise LogError(f"column 'user' holds {kind}, not text or integers", source.name, "cast it to text")
+    rows = rows.with_columns(pl.col("user").cast(pl.String))
+    if "segment" not in rows.columns:
+        rows = rows.with_columns(pl.lit("").alias("segment"))
+    # An empty field of a CSV file is the root.
+    rows = rows.with_columns(pl.col("segment").cast(pl.String).fill_null(""))
+    _refuse(rows["user"].is_null() | (rows["user"] == ""), "user", "has no value", source, "give every row an id")
+    _refuse(rows["user"].is_duplicated(), "user", "is repeated", source, "give every user once")
+    return rows
+
+
+def _refuse(bad: pl.Series, column: str, what: str, source: Scan, do: str) -> None:
+    if bad.any():
+        where = bad.arg_true()
+        places = first((where + 1).to_list())
+        raise LogError(f"column {column!r} {what} in {where.len():,} rows (row {places})", source.name, do)
+
+
+def _coded(rows: pl.DataFrame) -> tuple[list[str], I64]:
+    unique = rows["segment"].unique(maintain_order=True)
+    paths = unique.to_list()
+    if bad := [p for p in paths if not is_path(p)]:
+        raise LogError(f"not a path: {first(map(repr, bad))}", "column 'segment'", "name every part, as in ios/new")
+    codes = rows["segment"].replace_strict(unique, range(len(paths)), return_dtype=pl.Int64)
+    return paths, codes.to_numpy()
+
+
+def _eligible(rows: pl.DataFrame, k: int) -> Bool | None:
+    if "eligible" not in rows.columns:
+        return None
+    masks = rows["eligible"]
+    whole = masks.dtype == pl.List(pl.Boolean) and not masks.is_null().any()
+    if not whole or not (masks.list.len() == k).all() or masks.explode().is_null().any():
+        raise LogError(f"not a list of {k} booleans in every row", "column 'eligible'", "one entry an action, in order")
+    return masks.explode().to_numpy().reshape(rows.height, k)
+
+
+def _gather(values: Sequence[object], code: I64, dtype: object) -> pl.Series:
+    return pl.Series(list(values), dtype=dtype).gather(code)  # type: ignore[arg-type]
+
+
+def _fallback(policy: Table, path: str) -> str:
+    return unknown_segment(policy.segments.paths[policy.segments.nearest(path)])

@@ -1,0 +1,238 @@
+"""One evaluation as one MLflow run: the only module that imports mlflow, and only when it is called.
+
+Everything goes through a client of its own: the caller's tracking URI, experiment and active run stay as they are.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import math
+import os
+import re
+import time
+import warnings
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tactful.errors import TactfulError, first, missing_extra
+
+SQLITE = "sqlite:///"
+ARTIFACTS = "mlartifacts"
+LONGEST = 6000  # characters of a parameter, or of a tag; MLflow refuses more
+LONGEST_NAME = 250
+BATCH = {"metrics": 1000, "params": 100, "tags": 100}
+STORES = ("mlflow", "sqlalchemy", "sqlite3")  # whose exceptions are refusals; those of requests are OSErrors
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # stdout belongs to the results
+}
+NOT_FINITE = "metrics_not_finite"
+_ODD = re.compile(r"[^\w.\- ]")
+
+
+def default_uri(folder: Path) -> str:
+    """The tracking URI of an SQLite file in a folder.
+
+    >>> default_uri(Path("/srv/demo"))
+    'sqlite:////srv/demo/mlflow.db'
+    """
+    return f"{SQLITE}{(folder.absolute() / 'mlflow.db').as_posix()}"
+
+
+def metric_name(policy: str, outcome: str, estimator: str, field: str) -> str:
+    """The name of one number of an evaluation, in characters that MLflow takes on every system.
+
+    >>> metric_name("always:3x@08:00", "engaged", "snips", "value")
+    'always_3x_08_00/engaged/snips/value'
+    """
+    return "/".join(_part(p) for p in (policy, outcome, estimator, field))
+
+
+def prepare(uri: str) -> None:
+    """Import mlflow and open the store, which creates a fresh one: seconds that may pass in another thread.
+
+    Raises
+    ------
+    MissingExtraError
+        mlflow is not installed.
+    TactfulError
+        The store cannot be reached.
+    """
+    _client(uri)
+
+
+def record(
+    uri: str,
+    *,
+    experiment: str,
+    run_name: str,
+    params: Mapping[str, object],
+    metrics: Mapping[str, float | None],
+    tags: Mapping[str, str],
+    artifacts: Mapping[str, Path],
+) -> str:
+    """Write one finished run.
+
+    Parameters
+    ----------
+    uri
+        Tracking URI. The artifacts of a new experiment in an SQLite file go to ``mlartifacts`` beside that file.
+    experiment, run_name
+        The experiment is created if need be.
+    params
+        Stored as text, cut at 6000 characters.
+    metrics
+        None, NaN and infinite values are left out and named in the tag ``metrics_not_finite``.
+    tags
+        Stored as they are, cut at 6000 characters.
+    artifacts
+        Files and folders by the folder of the run that they go to; ``""`` is the run's root. The contents of a folder
+        are stored, without its name.
+
+    Returns
+    -------
+    str
+        The id of the run.
+
+    Raises
+    ------
+    MissingExtraError
+        mlflow is not installed.
+    TactfulError
+        An artifact is missing, or the store refuses; a run that was begun is then marked as failed.
+    """
+    if absent := [str(p) for p in artifacts.values() if not p.exists()]:
+        raise TactfulError(f"no such artifact: {first(absent)}", "tracking", "write it before the run is recorded")
+    client = _client(uri)
+    with _refusals(uri):
+        run = client.create_run(_experiment(client, uri, experiment), run_name=run_name).info.run_id
+        try:
+            _log(client, run, params, metrics, tags)
+            for folder, path in artifacts.items():
+                log = client.log_artifacts if path.is_dir() else client.log_artifact
+                log(run, str(path), folder or None)
+        except BaseException:
+            client.set_terminated(run, "FAILED")
+            raise
+        client.set_terminated(run)
+    return run
+
+
+def _part(text: str) -> str:
+    """One part of a name: never empty, and no step in a path."""
+    part = _ODD.sub("_", text)
+    return part if part.strip(". ") else "_" * max(len(part), 1)
+
+
+def _name(text: str) -> str:
+    """A name that may have parts."""
+    return "/".join(_part(p) for p in text.split("/"))[:LONGEST_NAME]
+
+
+def _cut(value: object) -> str:
+    """A value as text, with what was left out said at its end."""
+    text = str(value)
+    note = f"… ({len(text)} characters)"
+    return text if len(text) <= LONGEST else text[: LONGEST - len(note)] + note
+
+
+def _client(uri: str) -> Any:
+    """An MLflow client, silent about telemetry and migrations."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        with _no_collection():
+            from mlflow.tracking import MlflowClient
+    except ImportError as error:
+        raise missing_extra("mlflow", "tracking") from error
+    with _refusals(uri), _no_collection(), _silence("mlflow.store.db.utils", "alembic"), warnings.catch_warnings():
+        # MLflow 3.17 maps a table as SQLAlchemy 2.1 no longer likes: where warnings are errors it could not start.
+        warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
+        if uri.startswith(SQLITE):
+            _sqlite(uri).parent.mkdir(parents=True, exist_ok=True)
+        return MlflowClient(tracking_uri=uri)
+
+
+def _sqlite(uri: str) -> Path:
+    """The file of an SQLite URI."""
+    return Path(uri.removeprefix(SQLITE).partition("?")[0]).absolute()
+
+
+def _experiment(client: Any, uri: str, name: str) -> str:
+    """The id of an experiment, created beside the SQLite file if there is none."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        beside = (_sqlite(uri).parent / ARTIFACTS).as_uri() if uri.startswith(SQLITE) else None
+        try:
+            return client.create_experiment(name, artifact_location=beside)
+        except MlflowException:  # another process may have been faster
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    return found.experiment_id
+
+
+def _log(
+    client: Any, run: str, params: Mapping[str, object], metrics: Mapping[str, float | None], tags: Mapping[str, str]
+) -> None:
+    """Params, metrics and tags, in batches of the size that MLflow takes."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    now = time.time_ns() // 1_000_000
+    finite = {m: float(v) for m, v in metrics.items() if v is not None and math.isfinite(v)}
+    said = dict(tags)
+    if odd := [m for m in metrics if m not in finite]:
+        said[NOT_FINITE] = ", ".join(odd)
+    entries: dict[str, list[Any]] = {
+        "metrics": [Metric(_name(m), v, now, 0) for m, v in finite.items()],
+        "params": [Param(_name(p), _cut(v)) for p, v in params.items()],
+        "tags": [RunTag(_name(t), _cut(v)) for t, v in said.items()],
+    }
+    for kind, items in entries.items():
+        for at in range(0, len(items), BATCH[kind]):
+            client.log_batch(run, **{kind: items[at : at + BATCH[kind]]})
+
+
+@contextmanager
+def _refusals(uri: str) -> Generator[None]:
+    """Refusals of MLflow and of what stores for it as the project's error; passwords in the URI are not repeated."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in STORES:
+            raise
+        what = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        where = re.sub(r"//[^/@]*@", "//…@", uri)
+        raise TactfulError(what, f"MLflow at {where}", "check the tracking URI and the experiment") from error
+
+
+@contextmanager
+def _no_collection() -> Generator[None]:
+    """Pause the cyclic garbage collector: it takes a fifth of the import and finds nothing."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@contextmanager
+def _silence(*names: str) -> Generator[None]:
+    """Only warnings of these loggers."""
+    loggers = [logging.getLogger(n) for n in names]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
