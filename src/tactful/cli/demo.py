@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -20,7 +18,7 @@ from tactful.core.arrays import F64, Bool
 from tactful.core.files import replacing
 from tactful.core.log import Log, Split
 from tactful.core.outcomes import OBJECTIVE, Objective
-from tactful.errors import SpecError, TactfulError
+from tactful.errors import SpecError
 from tactful.frames.decisions import decide, users_of, write_decisions
 from tactful.frames.read import read_log
 from tactful.frames.spec import LogSpec
@@ -36,7 +34,7 @@ from tactful.policies.table import Table
 from tactful.simulate.simulated import Simulated
 from tactful.simulate.spec import spec_toml
 from tactful.simulate.weekly import WeeklyWorld
-from tactful.tracking.mlflow_run import default_uri, prepare
+from tactful.tracking.mlflow_run import default_uri
 
 SPLIT = Split("demo", 0.5)
 ESTIMATOR = "snips"
@@ -65,7 +63,7 @@ class Demo(NamedTuple):
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo"),
-    users: Annotated[int, typer.Option(help="Simulated users.", min=200)] = 30_000,
+    users: Annotated[int, typer.Option(help="Simulated users.", min=200)] = 50_000,
     periods: Annotated[int, typer.Option(help="Simulated weeks.", min=2)] = 13,
     seed: Annotated[int, typer.Option(help="Same seed, same demo.", min=0)] = 1,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow store; a file in --out by default.")] = None,
@@ -88,7 +86,6 @@ def run(out: Path, users: int, periods: int, seed: int, uri: str, quiet: bool = 
     if out.exists() and not out.is_dir():
         raise SpecError("a file is there", str(out), "name a folder")
     out.mkdir(parents=True, exist_ok=True)
-    tracking = _in_background(uri)
     with show.progress("simulating a quarter", quiet) as step:
         simulated = WeeklyWorld().simulate(users, periods, seed=seed, progress=step)
     with show.working("learning and evaluating", quiet):
@@ -109,7 +106,6 @@ def run(out: Path, users: int, periods: int, seed: int, uri: str, quiet: bool = 
         write_decisions(decisions, out / "decisions.parquet")
         draw_cadences(policy, out / "cadence.png", _figures(posterior, policy))
     with show.working("recording in MLflow", quiet):
-        tracking.join()
         options = {"model": "conjugate", "users_simulated": users, "periods": periods, "seed": seed}
         recorded = record_whole(uri, log, policy, out / "policy", result, options)
     seconds = time.perf_counter() - start
@@ -130,18 +126,6 @@ def one_step_truth(simulated: Simulated, policy: Table, rows: Bool) -> dict[str,
     if policy.objective:
         asked[OBJECTIVE] = policy.objective
     return {name: (value(served, o), value(log.propensities, o)) for name, o in asked.items()}
-
-
-def _in_background(uri: str) -> threading.Thread:
-    """Open the MLflow store while the rest runs: making a fresh one takes seconds. Errors come again when recording."""
-
-    def open_store() -> None:
-        with suppress(TactfulError):
-            prepare(uri)
-
-    thread = threading.Thread(target=open_store, daemon=True)
-    thread.start()
-    return thread
 
 
 def _figures(posterior: ConjugatePosterior, policy: Table) -> dict[str, Any]:

@@ -9,51 +9,47 @@ import numpy as np
 from tactful.core.arrays import F64, I64, Bool
 from tactful.core.log import Log
 from tactful.core.outcomes import Outcome
-from tactful.kernels import sums as kernels
 
 
 class Sums(NamedTuple):
-    """Sums over rows: decisions ``n``, trials ``t`` (n where there are none), values ``y``, squares ``yy``: (s, k).
+    """Sums over rows: decisions ``n``, trials ``t`` (n where there are none), values ``y``, squares ``yy``: all (s, k).
 
-    ``square`` (s, k, k), ``cross`` (s, k) and ``total`` (s,) are sums over (user, segment) of m mᵀ, y·m and y², with
-    m (k,) the user's trials by action and y its total: from them Σ_u (y − m·μ)² follows for any cell means μ.
+    ``mm``, ``my`` and ``gg`` (s, k) are sums over users of m², m·g and g², with m the user's trials in the cell and g
+    its total there: from them Σ_u (g − m μ)² follows for any cell mean μ.
     """
 
     n: F64
     t: F64
     y: F64
     yy: F64
-    square: F64
-    cross: F64
-    total: F64
+    mm: F64
+    my: F64
+    gg: F64
 
     @classmethod
     def empty(cls, s: int, k: int) -> Sums:
         """No rows."""
-        shapes = [(s, k)] * 4 + [(s, k, k), (s, k), (s,)]
-        return cls._make(np.zeros(shape) for shape in shapes)
+        return cls._make(np.zeros((s, k)) for _ in cls._fields)
 
     @classmethod
     def of(cls, log: Log, outcome: str, rows: Bool) -> Sums:
         """The sums of the chosen rows (n,), over the nodes of ``log.segments``."""
         s, k = len(log.segments), log.actions.k
-        order = np.flatnonzero(rows)
-        cluster = log.user[order] * s + log.segment[order]
-        order = order[np.argsort(cluster, kind="stable")]
-        segment, action = log.segment[order], log.action[order]
+        cell = log.segment[rows] * k + log.action[rows]
         measured = log.outcomes[outcome]
-        value = measured.value[order]
-        size = np.ones(order.size) if measured.trials is None else measured.trials[order]
-        cell = segment * k + action
+        value = measured.value[rows]
+        size = np.ones(value.size) if measured.trials is None else measured.trials[rows]
+        group = log.user[rows] * (s * k) + cell
+        order = np.argsort(group, kind="stable")
+        first = np.flatnonzero(np.diff(group[order], prepend=-1))
+        held = cell[order[first]]
+        m, g = (np.add.reduceat(x[order], first) if first.size else x for x in (size, value))
 
-        def cells(weight: F64 | None) -> F64:
-            return np.bincount(cell, weight, s * k).astype(np.float64).reshape(s, k)
+        def cells(index: I64, weight: F64 | None) -> F64:
+            return np.bincount(index, weight, s * k).astype(np.float64).reshape(s, k)
 
-        out = cls.empty(s, k)._replace(n=cells(None), t=cells(size), y=cells(value), yy=cells(value * value))
-        kernels.by_cluster(
-            log.user[order] * s + segment, segment, action, size, value, out.square, out.cross, out.total
-        )
-        return out
+        over_rows = (cells(cell, None), cells(cell, size), cells(cell, value), cells(cell, value * value))
+        return cls(*over_rows, cells(held, m * m), cells(held, m * g), cells(held, g * g))
 
     def plus(self, other: Sums) -> Sums:
         """The sums of both parts, over the same nodes."""
@@ -67,13 +63,14 @@ class Sums(NamedTuple):
         return grown
 
     def dispersion(self, outcome: Outcome) -> float:
-        """Variance of users' summed residuals over what independent rows would give; at least 1.
+        """Variance of users' summed residuals in a cell over what independent rows would give; at least 1.
 
-        φ = Σ_{(u,s)} (Σ_i r_i)² / Σ_i Var r_i with residuals from the cell means. Quasi-likelihood: the sums
-        are divided by it. Reference: McCullagh & Nelder 1989, section 4.5.
+        φ = Σ_{u, cell} (Σ_i r_i)² / Σ_i Var r_i with residuals from the cell means: by how much users who repeat in a
+        cell, and users who differ, inflate the variance of its mean. The sums are divided by it (quasi-likelihood).
+        Reference: McCullagh & Nelder 1989, section 4.5.
         """
         mu = self.y / np.maximum(self.t, 1e-300)
-        clustered = self.total - 2 * np.sum(self.cross * mu, 1) + np.einsum("sa,sab,sb->s", mu, self.square, mu)
+        clustered = self.gg - 2 * self.my * mu + self.mm * mu * mu
         if outcome.kind == "binary" or outcome.has_trials:
             alone = self.y * (1 - mu)
         elif outcome.kind == "count":

@@ -39,13 +39,15 @@ def save(policy: Table, folder: str | Path) -> Path:
     Raises
     ------
     PolicyFormatError
-        The folder's path is a file, or cannot be written.
+        The folder's path is a file or cannot be written, or the policy is larger than :func:`load` takes.
     """
-    folder = Path(folder)
+    folder, raw = Path(folder), encode(policy)
+    if len(raw) > MAX_BYTES:
+        raise PolicyFormatError(f"{len(raw):,} bytes are more than a policy can have", str(folder), "merge segments")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(folder / NAME) as part:
-            part.write_bytes(encode(policy))
+            part.write_bytes(raw)
     except OSError as error:
         raise PolicyFormatError(f"cannot be written ({error.strerror})", str(folder), "name a folder") from None
     return folder
@@ -122,6 +124,7 @@ def _build(plain: Mapping[str, Any], where: str) -> Table:
         if PurePosixPath(name).name != name or name.startswith("."):
             raise PolicyFormatError(f"a file outside the folder: {name!r}", where, "do not use this policy")
         raise PolicyFormatError(f"a table policy has no file {name!r}", where, "save it again")
+    _check_types(plain)
     actions = ActionSpace.from_json(plain["actions"])
     policy = Table(
         actions,
@@ -143,6 +146,23 @@ def _build(plain: Mapping[str, Any], where: str) -> Table:
             f"it behaves as version {policy.version} and says {plain['version']}", where, "save it again"
         )
     return policy
+
+
+def _check_types(plain: Mapping[str, Any]) -> None:
+    """Refuse values that Python would take for others: text for a list, a bool for an integer."""
+    space, lineage, empty = plain["actions"], plain["lineage"] or {}, type(None)
+    typed: list[tuple[Any, tuple[type, ...]]] = [
+        (space["names"], (str,)),
+        (space["slots"], (str, empty)),
+        (space["frequencies"], (int, empty)),
+        ([space["origin_us"]], (int,)),
+        ([space["period_us"], plain["from_period"], plain["valid_until"]], (int, empty)),
+        ([lineage.get("trained_until")], (int, empty)),
+        ([lineage.get("split_share", 0)], (int, float)),
+    ]
+    for values, allowed in typed:
+        if type(values) is not list or any(type(v) not in allowed for v in values):
+            raise TypeError(f"{values!r:.60} where {' or '.join(t.__name__ for t in allowed)} is expected")
 
 
 def _tree(paths: list[str], where: str) -> Segments:

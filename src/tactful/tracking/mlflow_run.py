@@ -52,19 +52,6 @@ def metric_name(policy: str, outcome: str, estimator: str, field: str) -> str:
     return "/".join(_part(p) for p in (policy, outcome, estimator, field))
 
 
-def prepare(uri: str) -> None:
-    """Import mlflow and open the store, which creates a fresh one: seconds that may pass in another thread.
-
-    Raises
-    ------
-    MissingExtraError
-        mlflow is not installed.
-    TactfulError
-        The store cannot be reached.
-    """
-    _client(uri)
-
-
 def record(
     uri: str,
     *,
