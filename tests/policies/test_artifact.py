@@ -115,7 +115,7 @@ def test_a_place_that_cannot_hold_a_policy(tmp_path):
 
 
 def test_a_policy_larger_than_can_be_loaded_is_not_saved(tmp_path, monkeypatch):
-    monkeypatch.setattr(artifact, "MAX_BYTES", 1000)
+    monkeypatch.setattr(artifact, "MAX_BYTES", len(encode(POLICY)) - 1)
     with pytest.raises(PolicyFormatError, match="bytes"):
         save(POLICY, tmp_path)
     assert not list(tmp_path.iterdir())

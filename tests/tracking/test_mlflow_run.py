@@ -12,7 +12,7 @@ import pytest
 
 from tactful.errors import MissingExtraError, TactfulError
 from tactful.tracking import mlflow_run
-from tactful.tracking.mlflow_run import default_uri, metric_name, prepare, record
+from tactful.tracking.mlflow_run import default_uri, metric_name, record
 
 EMPTY = {"params": {}, "metrics": {}, "tags": {}, "artifacts": {}}
 
@@ -87,7 +87,7 @@ def test_the_callers_run_is_left_alone(uri, folder):
     import mlflow
 
     mine = default_uri(folder / "mine")
-    prepare(mine)
+    record(mine, experiment="first", run_name="makes the store", **EMPTY)
     before = mlflow.get_tracking_uri()
     try:
         mlflow.set_tracking_uri(mine)

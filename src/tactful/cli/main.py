@@ -3,21 +3,61 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
 
-import click
 import typer
+from typer.core import TyperGroup
 
 from tactful import __version__
-from tactful.cli import check, decide, demo, evaluate, explain, fit, init, simulate
 from tactful.errors import TactfulError
 
 EPILOG = "Start with: tactful demo.  Exit codes: 0 done, 2 bad input or usage, 4 nothing can be said from this log."
 
+# In the order of a user's journey. A command's module, and all that it needs, is imported when it is asked for.
+COMMANDS = {
+    "demo": "The whole loop on a simulated quarter, in half a minute.",
+    "init": "No log yet: a spec, a first policy, and how many decisions it takes.",
+    "simulate": "Write a simulated decision log, and its spec.",
+    "check": "Is this log sound, and what can be asked of it?",
+    "fit": "Learn a policy from a log.",
+    "evaluate": "What would another policy have earned on this log?",
+    "decide": "Decide for every user of a file, with exact propensities.",
+    "explain": "What does a policy do for a segment?",
+}
+
+# Typer brings a click of its own, which it does not export: the base of what it exports is right with any of them.
+_UsageError: Any = typer.BadParameter.__base__
+
+
+class Commands(TyperGroup):
+    """The subcommands, of which help knows one line each."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            close = get_close_matches(cmd_name, COMMANDS, 1)
+            ctx.fail(f"no command {cmd_name!r}" + (f"; the nearest is {close[0]!r}" if close else ""))
+        if cmd_name not in self.commands:
+            alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+            import_module(f"tactful.cli.{cmd_name}").register(alone)
+            self.commands[cmd_name] = typer.main.get_command(alone)
+        return self.commands[cmd_name]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
 app = typer.Typer(
     name="tactful",
+    cls=Commands,
     help="Learn when and how often to notify each segment of users; prove it offline; serve it.",
     epilog=EPILOG,
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -32,13 +72,12 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def common(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Learn when and how often to notify each segment of users; prove it offline; serve it."""
-
-
-for module in (demo, init, simulate, check, fit, evaluate, decide, explain):
-    module.register(app)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -49,10 +88,11 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(code if isinstance(code, int) else 0)
     except TactfulError as error:
         _fail(str(error), error.exit_code)
-    except click.UsageError as error:
+    except _UsageError as error:
         path = error.ctx.command_path if error.ctx else "tactful"
-        _fail(f"{path}: {error.format_message()}; see {path} --help", 2)
-    except (click.Abort, KeyboardInterrupt):
+        where = path.removeprefix("tactful").strip()
+        _fail(f"{where}{': ' * bool(where)}{error.format_message().rstrip('.')}; see {path} --help", 2)
+    except (typer.Abort, KeyboardInterrupt):
         _fail("stopped", 130)
     except OSError as error:
         _fail(f"{error.filename or 'a file'}: {error.strerror or error}; check the path and the disk", 2)

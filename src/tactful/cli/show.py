@@ -18,8 +18,8 @@ Step = Callable[[int, int], None]
 
 def out() -> Console:
     """The console for results; made anew, so that it follows a redirected stdout."""
-    console = Console(highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
+    console = Console(highlight=False, markup=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=WIDTH)
 
 
 def emit(plain: Mapping[str, Any]) -> None:
@@ -29,17 +29,20 @@ def emit(plain: Mapping[str, Any]) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> None:
     """Print a table: the first ``left`` columns are text, the others numbers."""
-    grid = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    console = out()
+    console.print(title, style="bold")
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i, column in enumerate(columns):
         grid.add_column(column, justify="left" if i < left else "right", overflow="fold")
     for row in rows:
         grid.add_row(*row)
-    out().print(grid)
+    console.print(grid)
 
 
 def line(text: str = "") -> None:
-    """Print one line, wrapped at the width of the terminal."""
-    out().print(text, markup=False)
+    """Print one line, wrapped where there is a terminal: a file or a pipe gets it whole."""
+    console = out()
+    console.print(text, soft_wrap=not console.is_terminal)
 
 
 def number(x: float | None, digits: int = 4) -> str:

@@ -14,7 +14,7 @@ from tactful.core.arrays import F64
 from tactful.core.estimate import effective_sample_size
 from tactful.core.log import Log
 from tactful.learn.targets import on_log
-from tactful.ope.verdicts import REFUSE_ESS, WEAK_ESS, WEAK_EVENTS, WEAK_USERS, Health
+from tactful.ope.verdicts import REFUSE_ESS, WEAK_ESS, WEAK_EVENTS, WEAK_USERS, Health, weighted_events
 from tactful.policies.table import uniform
 
 Level = Literal["error", "warning", "note"]
@@ -222,9 +222,10 @@ def _questions(log: Log, outcomes: list[OutcomeHealth], support: list[Support]) 
         return can, cannot
     can.append("evaluate policies off-policy, one-step: sends that change later periods are left out")
     effective = {s.action: s.ess or 0.0 for s in support}
-    if strong := [a for a, ess in effective.items() if ess >= WEAK_ESS]:
+    strong = [a for a, ess in effective.items() if ess >= WEAK_ESS and _reliable(log, log.actions.index(a))]
+    if strong:
         can.append(f"evaluate with a reliable interval, on the whole log: {_always(strong)}")
-    if weak := [a for a, ess in effective.items() if REFUSE_ESS <= ess < WEAK_ESS]:
+    if weak := [a for a, ess in effective.items() if ess >= REFUSE_ESS and a not in strong]:
         can.append(f"evaluate weakly: {_always(weak)}")
     if starved := [a for a, ess in effective.items() if ess < REFUSE_ESS]:
         cannot.append(f"evaluate, for want of {REFUSE_ESS:.0f} effective rows: {_always(starved)}")
@@ -232,6 +233,19 @@ def _questions(log: Log, outcomes: list[OutcomeHealth], support: list[Support]) 
     if rare:
         cannot.append(f"bound {', '.join(o.name for o in rare)} reliably: fewer than {WEAK_EVENTS:.0f} events")
     return can, cannot
+
+
+def _reliable(log: Log, action: int) -> bool:
+    """Whether users and weighted events suffice for taking one action always, for at least one outcome."""
+    if log.users < WEAK_USERS or log.propensity is None:
+        return False
+    rows = log.action == action
+    weight = 1 / log.propensity[rows]
+    return any(
+        m.known[rows].any()
+        and (m.spec.kind == "real" or weighted_events(np.nan_to_num(m.value[rows]), weight) >= WEAK_EVENTS)
+        for m in log.outcomes.values()
+    )
 
 
 def _always(actions: list[str]) -> str:

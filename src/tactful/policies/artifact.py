@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from tactful.errors import PolicyFormatError, TactfulError
 from tactful.policies.base import Arms, Lineage
 from tactful.policies.table import Table
 
+if TYPE_CHECKING:  # pathlib takes a tenth of a service's start-up, and deciding does without it
+    from pathlib import Path
+
 FORMAT = 1
 NAME = "policy.json"
 MAX_BYTES = 64 << 20
@@ -28,7 +31,7 @@ MAX_BYTES = 64 << 20
 _SEAL = re.compile(rb',\n "sha256": "([0-9a-f]{64})"\n}\n\Z')
 
 
-def save(policy: Table, folder: str | Path) -> Path:
+def save(policy: Table, folder: str | os.PathLike[str]) -> Path:
     """Write a policy into a folder; atomic, and an older policy there is replaced only by a whole one.
 
     Returns
@@ -41,6 +44,8 @@ def save(policy: Table, folder: str | Path) -> Path:
     PolicyFormatError
         The folder's path is a file or cannot be written, or the policy is larger than :func:`load` takes.
     """
+    from pathlib import Path
+
     folder, raw = Path(folder), encode(policy)
     if len(raw) > MAX_BYTES:
         raise PolicyFormatError(f"{len(raw):,} bytes are more than a policy can have", str(folder), "merge segments")
@@ -53,7 +58,7 @@ def save(policy: Table, folder: str | Path) -> Path:
     return folder
 
 
-def load(folder: str | Path) -> Table:
+def load(folder: str | os.PathLike[str]) -> Table:
     """Read a policy; sizes are checked before memory is taken and the hash before anything is parsed.
 
     Raises
@@ -61,15 +66,16 @@ def load(folder: str | Path) -> Table:
     PolicyFormatError
         No policy there, or a damaged, unsafe, newer or inconsistent one: never a different policy.
     """
-    path = Path(folder) / NAME
+    path = os.path.join(folder, NAME)
     try:
-        size = path.stat().st_size
+        size = os.stat(path).st_size
         if size > MAX_BYTES:
-            raise PolicyFormatError(f"{size:,} bytes are more than a policy can have", str(path), "save it again")
-        raw = path.read_bytes()
+            raise PolicyFormatError(f"{size:,} bytes are more than a policy can have", path, "save it again")
+        with open(path, "rb") as file:
+            raw = file.read(MAX_BYTES)
     except OSError as error:
-        raise PolicyFormatError(f"no policy ({error.strerror})", str(path), "name a folder that fit wrote") from None
-    return decode(raw, str(path))
+        raise PolicyFormatError(f"no policy ({error.strerror})", path, "name a folder that fit wrote") from None
+    return decode(raw, path)
 
 
 def encode(policy: Table) -> bytes:
@@ -121,7 +127,7 @@ def _build(plain: Mapping[str, Any], where: str) -> Table:
     if plain["kind"] != "table":
         raise PolicyFormatError(f"unknown kind {plain['kind']!r}", where, "update tactful")
     for name in plain["files"]:
-        if PurePosixPath(name).name != name or name.startswith("."):
+        if "/" in name or "\\" in name or name.startswith("."):
             raise PolicyFormatError(f"a file outside the folder: {name!r}", where, "do not use this policy")
         raise PolicyFormatError(f"a table policy has no file {name!r}", where, "save it again")
     _check_types(plain)
@@ -150,8 +156,10 @@ def _build(plain: Mapping[str, Any], where: str) -> Table:
 
 def _check_types(plain: Mapping[str, Any]) -> None:
     """Refuse values that Python would take for others: text for a list, a bool for an integer."""
-    space, lineage, empty = plain["actions"], plain["lineage"] or {}, type(None)
-    typed: list[tuple[Any, tuple[type, ...]]] = [
+    space: Mapping[str, Any] = plain["actions"]
+    lineage: Mapping[str, Any] = plain["lineage"] or {}
+    empty = type(None)
+    typed: list[tuple[list[Any], tuple[type, ...]]] = [
         (space["names"], (str,)),
         (space["slots"], (str, empty)),
         (space["frequencies"], (int, empty)),

@@ -6,14 +6,13 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import accumulate
-from pathlib import Path
+from os import PathLike
 from typing import NamedTuple
 
 import numpy as np
 
 from tactful.core.draw import ONE, draw_key, serve, user_key
 from tactful.errors import PolicyError
-from tactful.policies.artifact import load
 from tactful.policies.base import CONTROL, POLICY, UNIFORM, control_pmf
 from tactful.policies.table import Table
 
@@ -75,7 +74,7 @@ class Decider:
             self._arms[CONTROL] = self._row([int(p * ONE) for p in control_pmf(policy.actions)])
 
     @classmethod
-    def open(cls, folder: str | Path) -> Decider:
+    def open(cls, folder: str | PathLike[str]) -> Decider:
         """The decider of a saved policy.
 
         Raises
@@ -83,6 +82,8 @@ class Decider:
         PolicyFormatError
             The artifact is missing, damaged, unsafe or newer than this tactful.
         """
+        from tactful.policies.artifact import load  # what reads files is imported when one is read
+
         return cls(load(folder))
 
     def decide(
