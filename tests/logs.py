@@ -70,12 +70,33 @@ def log_of(
     )
 
 
-def random_log(seed, *, users=60, periods=4, actions=PLAIN, outcomes=("engaged",), paths=("ios", "ios/new", "web"), **more):
-    """A randomised log with rates by action, one segment a user, and outcomes of every kind asked for."""
+def random_log(
+    seed,
+    *,
+    users=60,
+    periods=4,
+    actions=PLAIN,
+    outcomes=("engaged",),
+    paths=("ios", "ios/new", "web"),
+    masks=False,
+    **more,
+):
+    """A randomised log with rates by action, one segment a user, and outcomes of every kind asked for.
+
+    Actions are drawn uniformly, or, with ``masks``, from a pmf of their own in every row over what is eligible there.
+    """
     rng = np.random.default_rng(seed)
     n, k = users * periods, actions.k
     who = np.repeat(np.arange(users), periods)
-    action = rng.integers(k, size=n)
+    if masks:
+        eligible = rng.random((n, k)) < 0.7
+        eligible[np.arange(n), rng.integers(k, size=n)] = True
+        vectors = rng.dirichlet(np.full(k, 5.0), n) * eligible
+        vectors /= vectors.sum(1, keepdims=True)
+        action = (vectors.cumsum(1) > rng.random((n, 1)) * (1 - 1e-12)).argmax(1)
+        more |= {"eligible": eligible, "propensities": vectors, "propensity": vectors[np.arange(n), action]}
+    else:
+        action = rng.integers(k, size=n)
     segment = [paths[u % len(paths)] for u in who]
     trials = rng.integers(0, 4, n) * (action > 0)
     made = {

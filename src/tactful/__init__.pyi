@@ -6,6 +6,7 @@ from .core.outcomes import Limits as Limits
 from .core.outcomes import Objective as Objective
 from .errors import TactfulError as TactfulError
 from .frames.decisions import decide as decide
+from .frames.decisions import users_of as users_of
 from .frames.decisions import write_decisions as write_decisions
 from .frames.read import read_log as read_log
 from .frames.spec import LogSpec as LogSpec

@@ -14,7 +14,9 @@ from tactful.core.estimate import Estimate, effective_sample_size
 
 def of(rows, weight=None):
     rows = np.asarray(rows, float)
-    return Estimate(float(rows.mean()), rows - rows.mean(), np.ones(rows.size) if weight is None else np.asarray(weight))
+    return Estimate(
+        float(rows.mean()), rows - rows.mean(), np.ones(rows.size) if weight is None else np.asarray(weight)
+    )
 
 
 def test_clustered_error_by_hand():

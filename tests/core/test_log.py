@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from logs import ABSORBING, BINARY, PLAIN, log_of, measured, random_log
-from reference.draw import WHOLE, number, user_word
 from scipy import stats
 
+from logs import ABSORBING, BINARY, PLAIN, log_of, measured, random_log
+from reference.draw import WHOLE, number, user_word
 from tactful.core.log import Coded
 from tactful.core.outcomes import Objective
 from tactful.errors import LogError
@@ -43,7 +43,9 @@ def test_the_same_salt_gives_the_same_users_in_any_log():
     rows = np.random.default_rng(0).permutation(LOG.n)[: LOG.n // 2]
     part = LOG.take(rows)
     assert names(part.split(0.3, "a")[1]) == held & names(part)
-    other = log_of(users=["u1", "u59", "new"], period=[0, 0, 0], action=[0, 1, 2], outcomes=[measured(BINARY, [0, 0, 1])])
+    other = log_of(
+        users=["u1", "u59", "new"], period=[0, 0, 0], action=[0, 1, 2], outcomes=[measured(BINARY, [0, 0, 1])]
+    )
     assert names(other.split(0.3, "a")[1]) - {"new"} == held & {"u1", "u59"}
     assert held != names(LOG.split(0.3, "b")[1])
     assert held < names(LOG.split(0.6, "a")[1])
@@ -84,7 +86,17 @@ def test_taking_rows_takes_them_everywhere():
     rows = np.array([5, 2, 100])
     part = log.take(rows)
     assert part.n == 3
-    for column in ("user", "period", "segment", "action", "decided_at", "propensity", "propensities", "eligible", "context"):
+    for column in (
+        "user",
+        "period",
+        "segment",
+        "action",
+        "decided_at",
+        "propensity",
+        "propensities",
+        "eligible",
+        "context",
+    ):
         np.testing.assert_array_equal(getattr(part, column), getattr(log, column)[rows])
     for column in ("arm", "policy", "scope", "fallback"):
         np.testing.assert_array_equal(getattr(part, column).code, getattr(log, column).code[rows])
@@ -119,7 +131,9 @@ def test_known_and_missing_look_at_every_outcome():
     np.testing.assert_array_equal(log.reward(log.objective), [1, nan, nan, nan])
 
 
-@given(st.integers(0, 239), st.sampled_from(["period", "action", "segment", "propensity", "decided_at", "engaged", "user"]))
+@given(
+    st.integers(0, 239), st.sampled_from(["period", "action", "segment", "propensity", "decided_at", "engaged", "user"])
+)
 def test_the_fingerprint_sees_a_change_of_any_value(row, column):
     if column == "engaged":
         value = LOG.outcomes["engaged"].value.copy()
@@ -127,7 +141,9 @@ def test_the_fingerprint_sees_a_change_of_any_value(row, column):
         changed = replace(LOG, outcomes={**LOG.outcomes, "engaged": replace(LOG.outcomes["engaged"], value=value)})
     else:
         values = getattr(LOG, column).copy()
-        values[row] = values[row] / 2 if column == "propensity" else (values[row] + 1) % (60 if column == "user" else 10**18)
+        values[row] = (
+            values[row] / 2 if column == "propensity" else (values[row] + 1) % (60 if column == "user" else 10**18)
+        )
         changed = replace(LOG, **{column: values})
     assert changed.fingerprint() != LOG.fingerprint()
 
@@ -137,7 +153,11 @@ def test_the_fingerprint_sees_the_order_of_rows_and_not_how_users_are_coded():
     assert LOG.take(rows).fingerprint() != LOG.fingerprint()
     back = np.arange(60)[::-1]
     recoded = replace(LOG, user=back[LOG.user], user_ids=LOG.user_ids[back], user_key=LOG.user_key[back])
-    assert recoded.fingerprint() == LOG.fingerprint() == random_log(3, users=60, outcomes=("engaged", "opens")).fingerprint()
+    assert (
+        recoded.fingerprint()
+        == LOG.fingerprint()
+        == random_log(3, users=60, outcomes=("engaged", "opens")).fingerprint()
+    )
 
 
 def test_coded_names_that_do_not_occur():

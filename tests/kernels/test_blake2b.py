@@ -7,8 +7,8 @@ from hashlib import blake2b
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from reference.draw import number, user_word
 
+from reference.draw import number, user_word
 from tactful.core.draw import draw_key, uniform, user_key, user_keys
 from tactful.kernels.blake2b import uniforms
 
@@ -27,7 +27,12 @@ def batch(users, periods, key):
 def test_every_row_is_the_upper_half_of_hashlibs_digest(rows, key):
     users, periods = zip(*rows, strict=True)
     expected = [
-        int.from_bytes(blake2b(u.to_bytes(8, "little") + p.to_bytes(8, "little", signed=True), key=key, digest_size=8).digest()[4:], "little")
+        int.from_bytes(
+            blake2b(u.to_bytes(8, "little") + p.to_bytes(8, "little", signed=True), key=key, digest_size=8).digest()[
+                4:
+            ],
+            "little",
+        )
         for u, p in rows
     ]
     assert batch(users, periods, key) == expected
@@ -48,7 +53,11 @@ def test_a_number_and_its_text_are_one_user():
 
 def test_salt_scope_user_and_period_each_change_the_draw():
     draws = {
-        number(user_word(u), p, salt, scope) for u in ("a", "b") for p in (0, 1) for salt in ("s", "t") for scope in ("", "c")
+        number(user_word(u), p, salt, scope)
+        for u in ("a", "b")
+        for p in (0, 1)
+        for salt in ("s", "t")
+        for scope in ("", "c")
     }
     assert len(draws) == 16
     assert draw_key("a", "b") != draw_key("ab", "")

@@ -47,7 +47,9 @@ def uniforms(seed, rows, lane):
 def test_uniforms_depend_on_seed_row_and_lane_alone():
     rows = np.arange(50, dtype=np.uint64)
     whole = uniforms(7, rows, 3)
-    np.testing.assert_array_equal(np.concatenate([uniforms(7, rows[30:], 3), uniforms(7, rows[:30], 3)]), np.roll(whole, 20))
+    np.testing.assert_array_equal(
+        np.concatenate([uniforms(7, rows[30:], 3), uniforms(7, rows[:30], 3)]), np.roll(whole, 20)
+    )
     assert not (whole == uniforms(8, rows, 3)).any()
     assert not (whole == uniforms(7, rows, 4)).any()
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference.draw import choose, largest_remainder, served_integers
 
+from reference.draw import choose, largest_remainder, served_integers
 from tactful.core.draw import ONE, draw, serve, to_shares
 from tactful.errors import PolicyError
 from tactful.kernels import shares as kernels
@@ -115,7 +115,9 @@ def drawn(shares, u):
 
 def test_draws_at_the_edges_of_every_cell():
     shares = [0, ONE // 4, 0, ONE // 2, 1, ONE // 4 - 1, 0]
-    u = np.array([0, ONE // 4 - 1, ONE // 4, 3 * (ONE // 4) - 1, 3 * (ONE // 4), 3 * (ONE // 4) + 1, ONE - 1], np.uint32)
+    u = np.array(
+        [0, ONE // 4 - 1, ONE // 4, 3 * (ONE // 4) - 1, 3 * (ONE // 4), 3 * (ONE // 4) + 1, ONE - 1], np.uint32
+    )
     action, propensity = drawn(shares, u)
     assert action.tolist() == [1, 1, 3, 3, 4, 5, 5] == [draw(shares, int(x)) for x in u]
     assert propensity.tolist() == [shares[a] / ONE for a in action]

@@ -26,11 +26,11 @@ ESTIMATORS = {
 
 @pytest.fixture(scope="module")
 def coverage():
-    """{estimator: (by user, by row)} shares of logs whose interval holds the truth; users differ by U(−.25, .25)."""
+    """{estimator: (by user, by row)} shares of logs whose interval holds the truth; users differ by U(−.3, .3)."""
     rng = np.random.default_rng(1)
     hits = {name: np.zeros(2) for name in ESTIMATORS}
     for _ in range(LOGS):
-        effect = rng.uniform(-0.25, 0.25, USERS)[CLUSTER]
+        effect = rng.uniform(-0.3, 0.3, USERS)[CLUSTER]
         action = np.searchsorted(np.cumsum(LOGGING)[:-1], rng.random(CLUSTER.size), side="right")
         reward = (rng.random(CLUSTER.size) < RATE[action] + effect).astype(float)
         weight = (TARGET / LOGGING)[action]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from logs import BINARY, GRID, PLAIN, START, WEEK, log_of, measured, random_log
 from reference import conjugate as reference
-
 from tactful.core.segments import Segments
 from tactful.errors import LogError
 from tactful.models.conjugate import Conjugate
@@ -65,7 +65,9 @@ def test_dispersion_is_estimated_from_users_who_repeat_themselves():
     rng = np.random.default_rng(0)
     answer = rng.random(200) < 0.3
     who = np.repeat(np.arange(200), 6)
-    log = log_of(users=who, period=np.tile(np.arange(6), 200), action=np.zeros(1200), outcomes=[measured(BINARY, answer[who])])
+    log = log_of(
+        users=who, period=np.tile(np.arange(6), 200), action=np.zeros(1200), outcomes=[measured(BINARY, answer[who])]
+    )
     posterior = Conjugate().fit(log)
     assert posterior.dispersion("engaged") == pytest.approx(6, rel=1e-12)
     alone = Conjugate().fit(log.take(log.period == 0))
@@ -171,7 +173,9 @@ def test_reading_a_growing_log_again_counts_every_row_once(days):
     whole = Conjugate(dispersion=False).fit(observed(GROWING, times[-1]))
     for o in GROWING.outcomes:
         for name in ("n", "t", "y", "yy"):
-            np.testing.assert_allclose(getattr(stream.sums[o], name), getattr(whole.sums[o], name), rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(
+                getattr(stream.sums[o], name), getattr(whole.sums[o], name), rtol=1e-12, atol=1e-12
+            )
         np.testing.assert_allclose(stream.mean(o), whole.mean(o), rtol=1e-9, atol=1e-12)
     assert stream.watermarks == whole.watermarks
     assert stream.lineage.trained_until == whole.lineage.trained_until
@@ -232,7 +236,9 @@ def test_a_count_out_of_trials_is_zero_under_none(actions):
 
 
 def test_a_segment_without_data_has_its_parents_mean_and_less_strength():
-    log = random_log(3, users=60, outcomes=ALL, segments=Segments.of(["ios/new", "web", "web/empty"]), paths=("ios/new", "web"))
+    log = random_log(
+        3, users=60, outcomes=ALL, segments=Segments.of(["ios/new", "web", "web/empty"]), paths=("ios/new", "web")
+    )
     fit = Conjugate().fit(log)
     web, empty = fit.segments.index("web"), fit.segments.index("web/empty")
     for outcome in ALL:

@@ -6,8 +6,8 @@ import os
 
 import numpy as np
 import pytest
-from logs import BINARY, log_of, measured
 
+from logs import BINARY, log_of, measured
 from tactful.models.conjugate import Conjugate
 
 SEGMENTS, ACTIONS, USERS, WEEKS = 8, 3, 60, 12

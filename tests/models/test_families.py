@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference.conjugate import log_marginal, variance
 from scipy import stats
 
+from reference.conjugate import log_marginal, variance
 from tactful.core.outcomes import Outcome
 from tactful.models.families import Beta, Gamma, Gaussian, family
 
@@ -28,7 +28,9 @@ def test_beta_is_beta_binomial(m1, k1, m2, k2):
     def law(m, k):
         return stats.betabinom(T.astype(int), k * m, k * (1 - m)).logpmf(Y)
 
-    np.testing.assert_allclose(differences(Beta(), ((m1, k1), (m2, k2))), law(m1, k1) - law(m2, k2), rtol=1e-8, atol=1e-7)
+    np.testing.assert_allclose(
+        differences(Beta(), ((m1, k1), (m2, k2))), law(m1, k1) - law(m2, k2), rtol=1e-8, atol=1e-7
+    )
 
 
 @given(MEANS, KAPPAS, MEANS, KAPPAS)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import estimators as reference
 
+from reference import estimators as reference
 from tactful.ope.estimators import dm, dr, ips, snips
 
 # Two segments with 2 and 3 actions: (probability, logging pmf, target pmf, success rates) each.
@@ -109,7 +109,10 @@ def test_estimators_equal_the_reference(case):
     equal(ips(reward, weight), reference.ips(reward.tolist(), weight.tolist()))
     equal(snips(reward, weight), reference.snips(reward.tolist(), weight.tolist()))
     equal(dm(target, weight), reference.dm(q.tolist(), pmf.tolist()))
-    equal(dr(reward, weight, logged, target), reference.dr(reward.tolist(), weight.tolist(), action.tolist(), q.tolist(), pmf.tolist()))
+    equal(
+        dr(reward, weight, logged, target),
+        reference.dr(reward.tolist(), weight.tolist(), action.tolist(), q.tolist(), pmf.tolist()),
+    )
 
 
 @given(cases())

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference.estimators import clustered_error
 from scipy import stats
 
+from reference.estimators import clustered_error
 from tactful.core.estimate import Estimate
 from tactful.ope.estimators import ips
 from tactful.ope.intervals import cluster_t

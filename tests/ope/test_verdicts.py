@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from reference.estimators import clustered_error, effective
 
+from reference.estimators import clustered_error, effective
 from tactful.ope.verdicts import ORDER, Circumstances, Health, judge, weighted_events
 
 GOOD = Health(ess=500.0, max_weight=3.0, mean_weight=1.0, mean_se=0.01, users=100)

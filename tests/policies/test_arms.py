@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from logs import GRID
-from reference.draw import arm_of
 from scipy import stats
 
+from logs import GRID
+from reference.draw import arm_of
 from tactful.core.actions import ActionSpace
 from tactful.core.draw import user_keys
 from tactful.errors import PolicyError

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from logs import GRID, PLAIN, table
 
+from logs import GRID, PLAIN, table
 from tactful.core.actions import ActionSpace
 from tactful.core.draw import ONE
 from tactful.core.outcomes import Limits, Objective
@@ -52,7 +52,9 @@ def policies(draw):
         from_period=draw(PERIODS),
         valid_until=draw(PERIODS),
         objective=draw(st.none() | st.dictionaries(NAMES, NUMBERS, max_size=3).map(Objective)),
-        limits=Limits(draw(st.dictionaries(NAMES, NUMBERS, max_size=2)), draw(st.none() | st.floats(0, 7)), {"23:59": 0.2}),
+        limits=Limits(
+            draw(st.dictionaries(NAMES, NUMBERS, max_size=2)), draw(st.none() | st.floats(0, 7)), {"23:59": 0.2}
+        ),
         expected=draw(st.dictionaries(NAMES, NUMBERS, max_size=3)),
         lineage=draw(st.none() | st.just(lineage)),
     )

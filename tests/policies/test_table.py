@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from logs import GRID, PLAIN, table
 
+from logs import GRID, PLAIN, table
 from tactful.core.draw import ONE
 from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import Segments

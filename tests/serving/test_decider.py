@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from logs import GRID, PLAIN, table
-from reference.draw import decision
 from scipy import stats
 
+from logs import GRID, PLAIN, table
+from reference.draw import decision
 from tactful.core.actions import ActionSpace
 from tactful.core.draw import ONE, user_keys
 from tactful.errors import PolicyError, PolicyFormatError
@@ -62,9 +62,19 @@ def test_decider_batch_and_reference_agree(situation):
         assert (one.arm, policy.actions.index(one.action), one.propensity) == (arm, action, propensity)
         assert (many.arm[i], many.action[i], many.propensity[i]) == (arm, action, propensity)
         assert many.shares[i].tolist() == integers
-        assert (one.user, one.period, one.segment, one.policy, one.scope) == (user, period, path, policy.version, policy.scope)
+        assert (one.user, one.period, one.segment, one.policy, one.scope) == (
+            user,
+            period,
+            path,
+            policy.version,
+            policy.scope,
+        )
         assert (one.slot, one.frequency) == (policy.actions.slots[action], policy.actions.frequencies[action])
-        assert one.fallback == (None if path in policy.segments.paths else f"unknown segment, served {policy.segments.paths[policy.segments.nearest(path)]!r}")
+        assert one.fallback == (
+            None
+            if path in policy.segments.paths
+            else f"unknown segment, served {policy.segments.paths[policy.segments.nearest(path)]!r}"
+        )
 
 
 @given(situations())
@@ -72,7 +82,9 @@ def test_the_pmf_of_the_decider_is_what_the_policy_arm_draws_from(situation):
     policy, _, _, paths, masks = situation
     mask = None if masks is None else masks[0]
     integers = decision(replace(policy, arms=Arms()), "u", 0, paths[0], mask)[3]
-    assert Decider(policy).pmf(paths[0], mask) == {n: i / ONE for n, i in zip(policy.actions.names, integers, strict=True)}
+    assert Decider(policy).pmf(paths[0], mask) == {
+        n: i / ONE for n, i in zip(policy.actions.names, integers, strict=True)
+    }
 
 
 def test_the_uniform_arm_is_exactly_uniform_over_the_eligible():
@@ -158,6 +170,13 @@ def test_a_control_user_with_none_masked_draws_from_the_eligible_alike():
 def test_the_example_of_the_documentation(tmp_path):
     save(Table.of(GRID, table(1).segments, np.eye(5)[[4, 3, 2, 4]]), tmp_path)
     d = Decider.open(tmp_path).decide(user="u-42", period=12, segment="ios/new")
-    assert (d.action, d.slot, d.frequency, d.propensity, d.arm, d.fallback) == ("3x@19:30", "19:30", 3, 1.0, "policy", None)
+    assert (d.action, d.slot, d.frequency, d.propensity, d.arm, d.fallback) == (
+        "3x@19:30",
+        "19:30",
+        3,
+        1.0,
+        "policy",
+        None,
+    )
     with pytest.raises(PolicyFormatError):
         Decider.open(tmp_path / "nowhere")

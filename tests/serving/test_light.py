@@ -7,12 +7,24 @@ import subprocess
 import sys
 
 import pytest
-from logs import table
 
+from logs import table
 from tactful.policies.artifact import save
 from tactful.policies.base import Arms
 
-HEAVY = {"numba", "llvmlite", "scipy", "polars", "mlflow", "matplotlib", "sqlalchemy", "typer", "rich", "pandas", "pyarrow"}
+HEAVY = {
+    "numba",
+    "llvmlite",
+    "scipy",
+    "polars",
+    "mlflow",
+    "matplotlib",
+    "sqlalchemy",
+    "typer",
+    "rich",
+    "pandas",
+    "pyarrow",
+}
 SERVE = """
 import json, sys
 from tactful.serving import Decider

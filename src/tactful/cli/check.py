@@ -51,7 +51,7 @@ def _print(found: Check) -> None:
         "Support",
         ["action", "logged", "share", "least propensity", "effective rows for always:ACTION"],
         [
-            (s.action, f"{s.n:,}", show.percent(s.share), show.number(s.min_propensity), _whole(s.ess))
+            (s.action, f"{s.n:,}", show.percent(s.share), _small(s.min_propensity), _whole(s.ess))
             for s in found.support
         ],
     )
@@ -70,3 +70,7 @@ def _print(found: Check) -> None:
 
 def _whole(x: float | None) -> str:
     return "–" if x is None else f"{x:,.0f}"
+
+
+def _small(x: float | None) -> str:
+    return "–" if x is None else f"{x:.3g}"

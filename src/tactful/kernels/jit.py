@@ -32,7 +32,7 @@ U32_1 = _array(_types.uint32, 1, out=False)
 U8_1 = _array(_types.uint8, 1, out=False)
 BOOL_1, BOOL_2 = (_array(_types.boolean, d, out=False) for d in (1, 2))
 OUT_F64_1, OUT_F64_2, OUT_F64_3 = (_array(_types.float64, d, out=True) for d in (1, 2, 3))
-OUT_I64_1 = _array(_types.int64, 1, out=True)
+OUT_I64_1, OUT_I64_2 = (_array(_types.int64, d, out=True) for d in (1, 2))
 OUT_U64_1, OUT_U64_2 = (_array(_types.uint64, d, out=True) for d in (1, 2))
 OUT_U32_1 = _array(_types.uint32, 1, out=True)
 
