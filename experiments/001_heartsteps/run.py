@@ -1,4 +1,4 @@
-"""HeartSteps V1: does a suggestion make people walk in the next half hour? `python experiments/001_heartsteps/run.py`."""
+"""HeartSteps V1: does a suggestion make people walk more in the next half hour?"""
 
 from __future__ import annotations
 
@@ -125,7 +125,9 @@ def by_hand(raw: Mapping[str, np.ndarray], result: tt.Evaluation) -> Table:
         means = [r[sent == a].mean() for a in (0, 1)]
         shares = [(sent == a).mean() for a in (0, 1)]
         own = np.where(sent == 1, (r - means[1]) / shares[1], -(r - means[0]) / shares[0])
-        found.append(("difference of means (= snips)", means[1] - means[0], own, result["difference", outcome, "snips"]))
+        found.append(
+            ("difference of means (= snips)", means[1] - means[0], own, result["difference", outcome, "snips"])
+        )
         for name, value, influence, entry in found:
             se = clustered(influence, user)[1]
             apart = max(abs(value - entry.value), abs(se - entry.se))
@@ -202,7 +204,12 @@ def held_out(log: tt.Log, spec: tt.LogSpec, split: Mapping[str, Any]) -> Table:
         result = tt.evaluate(test, policy, "logging")
         entry = result["difference", "active", "dr"]
         rows.append(
-            [salt, f"{train.users} / {test.users}", f"{send.min():.2f}–{send.max():.2f}", f"{policy.expected['active']:.4f}"]
+            [
+                salt,
+                f"{train.users} / {test.users}",
+                f"{send.min():.2f}–{send.max():.2f}",
+                f"{policy.expected['active']:.4f}",
+            ]
             + [cell(result[role, "active", "dr"]) for role in ("target", "baseline", "difference")]
             + [entry.verdict]
         )

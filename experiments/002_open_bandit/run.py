@@ -1,4 +1,4 @@
-"""Open Bandit: what does a `bts` log say of the uniform policy? `python experiments/002_open_bandit/run.py`."""
+"""Open Bandit: what does a `bts` log say of the uniform policy?"""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def against_truth(bts: Mapping[str, tt.Evaluation], random: Mapping[str, tt.Eval
         for name, e in [
             *((f"{n} of uniform less random log", result["target", "click", n]) for n in ("ips", "snips", "dr")),
             ("bts log less random log", result["baseline", "click", "ips"]),
-            ("bts less uniform, all from the bts log (ips)", None),
+            ("bts less uniform, both from the bts log (ips)", None),
         ]:
             if e is None:
                 value = result["difference", "click", "ips"]
@@ -130,9 +130,8 @@ def without_the_smallest(path: Path, config: Mapping[str, Any], truth: tt.Evalua
         rows.append([estimator, cell(e), f"{e.ess:,.1f}", f"{e.max_weight:,.2f}", f"{e.mean_weight:.4f}", e.verdict])
     measured = truth["target", "click", "ips"]
     rows.append(["mean of the random log", cell(measured), f"{measured.ess:,.1f}", "1.00", "1.0000", measured.verdict])
-    left = result.n
     columns = ["estimator", "uniform, clicks per 1,000 [95 %]", "ESS", "largest weight", "mean weight", "verdict"]
-    return Table(f"Diagnostic: women, {left:,} rows with propensity > {config['floor']:g}", columns, rows)
+    return Table(f"Diagnostic: women, {result.n:,} rows with propensity > {config['floor']:g}", columns, rows)
 
 
 def impressions(path: Path) -> Table:

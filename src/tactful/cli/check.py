@@ -50,10 +50,7 @@ def _print(found: Check) -> None:
     show.table(
         "Support",
         ["action", "logged", "share", "least propensity", "effective rows for always:ACTION"],
-        [
-            (s.action, f"{s.n:,}", show.percent(s.share), _small(s.min_propensity), _whole(s.ess))
-            for s in found.support
-        ],
+        [(s.action, f"{s.n:,}", show.percent(s.share), _small(s.min_propensity), _whole(s.ess)) for s in found.support],
     )
     if found.uniform:
         u = found.uniform

@@ -28,6 +28,7 @@ from tactful.learn.evaluate import evaluate
 from tactful.learn.evaluation import Entry, Evaluation, Role
 from tactful.learn.publish import SENDS, expected, node_pmf, publish
 from tactful.learn.serve import locate
+from tactful.learn.targets import empirical
 from tactful.models.conjugate import Conjugate, ConjugatePosterior
 from tactful.policies.artifact import save
 from tactful.policies.table import Table
@@ -161,18 +162,22 @@ class _Row(NamedTuple):
     segment: str
     cadence: str
     probability: float
+    sends_before: float
     sends_per_period: float
     opted_out: float
 
 
 def _rows(made: Demo) -> list[_Row]:
     pmf, by_node = node_pmf(made.policy), _by_node(made.posterior, made.policy)
+    logged = empirical(made.log)
+    before = node_pmf(logged) @ np.array([float(f or 0) for f in made.policy.actions.frequencies])
     paths, names = made.policy.segments.paths, made.policy.actions.names
     return [
         _Row(
             paths[node],
             names[int(np.argmax(pmf[node]))],
             float(pmf[node].max()),
+            float(before[logged.segments.nearest(paths[node])]),
             float(by_node[SENDS][node]),
             float(by_node["opted_out"][node]),
         )
@@ -186,8 +191,8 @@ def _print(out: Path, made: Demo) -> None:
     show.line()
     show.table(
         f"What policy {made.policy.version} does",
-        ["segment", "likeliest", "probability", "sends a week", "opt-outs a week, by the model"],
-        [(s, a, show.percent(p, 0), f"{f:.1f}", show.percent(c)) for s, a, p, f, c in _rows(made)],
+        ["segment", "likeliest", "probability", "sends a week", "before", "opt-outs a week, by the model"],
+        [(s, a, show.percent(p, 0), f"{f:.1f}", f"{b:.1f}", show.percent(c)) for s, a, p, b, f, c in _rows(made)],
         2,
     )
     show.table(

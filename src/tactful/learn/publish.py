@@ -10,7 +10,7 @@ import numpy as np
 from tactful.core.arrays import F64
 from tactful.core.draw import ONE
 from tactful.core.outcomes import OBJECTIVE, Limits, Objective
-from tactful.errors import SpecError
+from tactful.errors import NothingToSayError, SpecError
 from tactful.learn.explorers import Explorer, Thompson
 from tactful.learn.serve import served
 from tactful.models.base import Posterior
@@ -57,10 +57,15 @@ def publish(
     ------
     SpecError
         The objective is empty, or names an outcome that the posterior does not know.
+    NothingToSayError
+        No decision's value is known yet for an outcome of the objective.
     """
     objective.check(posterior.outcomes)
     if not objective.outcomes:
         raise SpecError("no outcome has a value", "[objective]", "say what is wanted, such as engaged = 1.0")
+    for o in objective.outcomes:
+        if not posterior.counted(o).any():
+            raise NothingToSayError(f"no value of {o} is mature yet", "outcomes", "wait, or set a later [log] as_of")
     pmf = (explorer or Thompson()).pmf(posterior, objective, seed)
     table = Table.of(
         posterior.actions,

@@ -64,6 +64,23 @@ def resolve(policy: str | Path | Table | Logging, actions: ActionSpace) -> Table
     return found
 
 
+def empirical(log: Log) -> Table:
+    """What logging did, as a table: the share of each action by node, those below it included. For display only.
+
+    A node gets one decision's weight of its parent's shares, the root one of the uniform pmf, so that no row is empty.
+    """
+    s, k = len(log.segments), log.actions.k
+    parents = log.segments.parents
+    count = np.bincount(log.segment * k + log.action, minlength=s * k).reshape(s, k).astype(np.float64)
+    for node in range(s - 1, 0, -1):
+        count[parents[node]] += count[node]
+    pmf = np.full((s, k), 1 / k)
+    for node in range(s):
+        above = pmf[max(parents[node], 0)]
+        pmf[node] = (count[node] + above) / (count[node].sum() + 1)
+    return Table.of(log.actions, log.segments, pmf)
+
+
 def in_sample(policy: Table | Logging, log: Log) -> Bool:
     """(n,) rows that the policy was fitted on: users of its fit share, decided before ``trained_until``."""
     lineage = None if isinstance(policy, Logging) else policy.lineage

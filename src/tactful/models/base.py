@@ -29,6 +29,10 @@ class Posterior(Protocol):
         """(s,) decisions logged at each node itself."""
         ...
 
+    def counted(self, outcome: str) -> F64:
+        """(s, k) decisions whose outcome was counted, at each node itself."""
+        ...
+
     def mean(self, outcome: str) -> F64:
         """(s, k) posterior mean of an outcome per decision."""
         ...

@@ -133,6 +133,10 @@ class ConjugatePosterior:
         """(s,) decisions that were counted at each node itself."""
         return np.max([x.n.sum(1) for x in self.sums.values()], axis=0)
 
+    def counted(self, outcome: str) -> F64:
+        """(s, k) decisions whose outcome was counted, at each node itself."""
+        return self.sums[outcome].n
+
     def mean(self, outcome: str) -> F64:
         """(s, k) posterior mean per decision."""
         fit = self._fitted[outcome]
