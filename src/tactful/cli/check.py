@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import typer
 
 from tactful.cli import show
 from tactful.cli.options import Json, Log, Spec
 from tactful.frames.read import read_log
 from tactful.frames.spec import LogSpec
-from tactful.learn.check import Check
+from tactful.learn.check import Check, Support
 from tactful.learn.check import check as examine
+
+MOST = 30
 
 
 def register(app: typer.Typer) -> None:
@@ -32,8 +36,8 @@ def check(log: Log, spec: Spec, json: Json = False) -> None:
 
 def _print(found: Check) -> None:
     show.line(
-        f"{found.n:,} decisions of {found.users:,} users, {found.periods:,} periods, {found.segments:,} segments, "
-        f"{found.actions} actions; propensities {found.propensities_are}"
+        f"{found.n:,} decisions of {found.users:,} users, {found.periods:,} period{'s' * (found.periods != 1)}, "
+        f"{found.segments:,} segment{'s' * (found.segments != 1)}, {found.actions} actions; propensities {found.propensities_are}"
     )
     for reason, count in found.left_out.items():
         show.line(f"left out: {count:,} rows ({reason})")
@@ -47,11 +51,14 @@ def _print(found: Check) -> None:
         ],
         left=2,
     )
+    shown = _shown(found.support)
     show.table(
         "Support",
         ["action", "logged", "share", "least propensity", "effective rows for always:ACTION"],
-        [(s.action, f"{s.n:,}", show.percent(s.share), _small(s.min_propensity), _whole(s.ess)) for s in found.support],
+        [(s.action, f"{s.n:,}", show.percent(s.share), _small(s.min_propensity), _whole(s.ess)) for s in shown],
     )
+    if hidden := len(found.support) - len(shown):
+        show.line(f"and {hidden} more actions between these, by effective rows: --json has them all")
     if found.uniform:
         u = found.uniform
         show.line(
@@ -63,6 +70,14 @@ def _print(found: Check) -> None:
             show.line(f"{mark:>6}  {text}")
     for finding in found.findings:
         show.line(f"{finding.level}: {finding.what}")
+
+
+def _shown(support: Sequence[Support]) -> Sequence[Support]:
+    """All actions, or of many those with the most and the fewest effective rows."""
+    if len(support) <= MOST:
+        return support
+    ranked = sorted(support, key=lambda s: -(s.ess or s.n))
+    return [*ranked[: MOST // 2], *ranked[-MOST // 2 :]]
 
 
 def _whole(x: float | None) -> str:

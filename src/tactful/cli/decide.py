@@ -25,7 +25,7 @@ def decide(
         Path, typer.Argument(help="Users: a file with the columns user, segment (a path), eligible, x_….")
     ],
     policy: Annotated[Path, typer.Option(help="Folder of the policy.")],
-    period: Annotated[int, typer.Option(help="Index of the period to decide.")],
+    period: Annotated[int, typer.Option(help="Index of the period to decide.", min=-(2**63), max=2**63 - 1)],
     out: Annotated[Path, typer.Option(help="Decisions: .parquet, .ndjson or .csv.")],
     at: Annotated[str | None, typer.Option(help="Time of the decisions (ISO 8601); now by default.")] = None,
     vectors: Annotated[bool, typer.Option("--vectors", help="Also write the whole pmf of every row.")] = False,

@@ -12,7 +12,7 @@ import typer
 
 from tactful.cli import show
 from tactful.cli.evaluate import with_value
-from tactful.cli.options import Json
+from tactful.cli.options import Json, Seed
 from tactful.cli.record import draw_cadences, leaf_nodes, record_whole
 from tactful.core.arrays import F64, Bool
 from tactful.core.files import replacing
@@ -66,7 +66,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo"),
     users: Annotated[int, typer.Option(help="Simulated users.", min=200)] = 50_000,
     periods: Annotated[int, typer.Option(help="Simulated weeks.", min=2)] = 13,
-    seed: Annotated[int, typer.Option(help="Same seed, same demo.", min=0)] = 1,
+    seed: Seed = 1,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow store; a file in --out by default.")] = None,
     json: Json = False,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from tactful.frames.spec import LogSpec
 from tactful.learn.evaluate import check_askable
 from tactful.learn.evaluate import evaluate as estimate
 from tactful.learn.evaluation import Entry, Evaluation
-from tactful.learn.ledger import enter
+from tactful.learn.ledger import enter, ledger_path
 from tactful.learn.targets import resolve
 from tactful.policies.table import Table
 
@@ -33,6 +34,9 @@ def evaluate(
     policy: Annotated[str, typer.Option(help=POLICY)],
     baseline: Annotated[str, typer.Option(help=POLICY)] = "logging",
     level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    ledger: Annotated[
+        Path | None, typer.Option(help="Where looks at held-out users are entered; default beside LOG.")
+    ] = None,
     tracking_uri: Tracking = None,
     json: Json = False,
 ) -> None:
@@ -49,14 +53,10 @@ def evaluate(
     check_askable(rows)
     with show.working("evaluating", json):
         result = estimate(rows, target, base, level=level)
-    for side in (target, base):
-        if (
-            isinstance(side, Table)
-            and side.lineage
-            and side.lineage.split_share
-            and "in-sample" not in _verdicts(result)
-        ):
-            enter(log, side.lineage, {"command": "evaluate", "policy": side.version})
+    if "in-sample" not in {e.verdict for e in result.estimates}:
+        for side in (target, base):
+            if isinstance(side, Table) and side.lineage and side.lineage.split_share:
+                enter(ledger or ledger_path(log), side.lineage, {"command": "evaluate", "policy": side.version})
     run = None
     if tracking_uri:
         run = record_evaluation(tracking_uri, rows, result, {"policy": policy, "baseline": baseline, "level": level})
@@ -64,10 +64,6 @@ def evaluate(
         show.emit(result.to_json() | ({"run": run} if run else {}))
         return
     print_evaluation(result, policy, baseline)
-
-
-def _verdicts(result: Evaluation) -> set[str]:
-    return {e.verdict for e in result.estimates}
 
 
 def print_evaluation(result: Evaluation, policy: str, baseline: str) -> None:
@@ -87,14 +83,20 @@ def print_evaluation(result: Evaluation, policy: str, baseline: str) -> None:
         show.table(
             title, ["outcome", "estimator", "value", "ESS", "max weight", "mean weight", "verdict"], map(_row, rows), 2
         )
-    for why in dict.fromkeys(f"{e.verdict}: {e.outcome} ({e.policy}): {e.why}" for e in result.estimates if _say(e)):
-        show.line(why)
+    for why, where in reasons(result).items():
+        show.line(f"{why} ({where})")
     for note in result.notes:
         show.line(f"note: {note}")
 
 
-def _say(entry: Entry) -> bool:
-    return bool(entry.why) and entry.estimator == "snips" and entry.policy != "difference"
+def reasons(result: Evaluation) -> dict[str, str]:
+    """Why entries are not ``ok``, each reason once, with where it holds."""
+    found: dict[str, dict[str, None]] = {}
+    for e in result.estimates:
+        if e.why and e.estimator == "snips" and e.policy != "difference":
+            found.setdefault(f"{e.verdict}: {e.why}", {})[f"{e.policy} {e.outcome}"] = None
+    everywhere = 2 * len({e.outcome for e in result.estimates})
+    return {why: "all" if len(at) == everywhere else ", ".join(at) for why, at in found.items()}
 
 
 def _row(e: Entry) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from tactful.cli import show
-from tactful.cli.options import Json, Log, Spec, Tracking
+from tactful.cli.options import Json, Log, Seed, Spec, Tracking
 from tactful.cli.record import record_fit
 from tactful.core.outcomes import OBJECTIVE
-from tactful.errors import SpecError
+from tactful.errors import NothingToSayError, SpecError
 from tactful.frames.read import read_log
 from tactful.frames.spec import LogSpec
 from tactful.learn.explorers import EpsilonGreedy, Explorer, Greedy, Softmax, Thompson
@@ -44,7 +44,7 @@ def fit(
     uniform: Annotated[float, typer.Option(help="Total share of uniform traffic.", min=0, max=1)] = 0.03,
     salt: Annotated[str, typer.Option(help="Of the draw.")] = "tactful",
     scope: Annotated[str, typer.Option(help="Campaign or channel.")] = "",
-    seed: Annotated[int, typer.Option(help="Of the posterior draws.", min=0)] = 0,
+    seed: Seed = 0,
     tracking_uri: Tracking = None,
     json: Json = False,
 ) -> None:
@@ -64,12 +64,14 @@ def fit(
     }
     if explorer not in explorers:
         raise SpecError(f"unknown explorer {explorer!r}", "--explorer", f"choose one of {', '.join(explorers)}")
-    if temperature <= 0:
+    if not temperature > 0:  # NaN is refused too
         raise SpecError(f"a temperature of {temperature}", "--temperature", "choose a positive one")
     parsed = LogSpec.from_toml(spec)
     with show.working("reading", json):
         whole = read_log(log, parsed)
     train, held = whole.split(split, split_salt) if split else (whole, None)
+    if not train.n:
+        raise NothingToSayError("no user is left to fit on", f"--split {split}", "keep fewer users for evaluation")
     with show.working("fitting", json):
         posterior = MODELS[model]().fit(train)
         policy = publish(

@@ -65,15 +65,16 @@ def init(
     rate: Annotated[float, typer.Option(help="Guess of a binary outcome's mean without a limit.")] = 0.1,
     count: Annotated[float, typer.Option(help="Guess of a count's mean.")] = 1.0,
     lift: Annotated[float, typer.Option(help="Relative change worth seeing.")] = 0.2,
-    periods: Annotated[int, typer.Option(help="Decisions for each user.")] = 8,
+    periods: Annotated[int, typer.Option(help="Decisions for each user.", min=1, max=10_000)] = 8,
     json: Json = False,
 ) -> None:
     """No log yet: a spec, a first policy to serve to a slice of users, and how many decisions the question needs.
 
     Example: tactful init --out start
     """
-    if not 0 < explore <= 1:
-        raise SpecError(f"an explored share of {explore}", "--explore", "choose it above 0, up to 1")
+    for name, value, most in (("explore", explore, 1), ("rate", rate, 1), ("count", count, 1e9), ("lift", lift, 1e3)):
+        if not 0 < value <= most:
+            raise SpecError(f"a value of {value}", f"--{name}", f"choose it above 0, up to {most:g}")
     place = out / "spec.toml"
     held = [str(p) for p in (place, out / "policy") if p.exists()]
     if held:
@@ -129,8 +130,8 @@ def _first(actions: ActionSpace, safe: str | None, explore: float) -> Table:
 
 def _guess(outcome: Outcome, limits: Limits, rate: float, count: float) -> float:
     """A mean to plan with: an outcome that is limited is planned at its limit."""
-    if outcome.name in limits.outcomes:
-        return limits.outcomes[outcome.name]
+    if (limit := limits.outcomes.get(outcome.name, 0.0)) > 0:
+        return limit
     return rate if outcome.kind == "binary" or outcome.has_trials else count
 
 

@@ -73,7 +73,9 @@ def _version(asked: bool) -> None:
 @app.callback()
 def common(
     context: typer.Context,
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    version: bool = typer.Option(  # noqa: ARG001 -- its callback has printed it
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
 ) -> None:
     """Learn when and how often to notify each segment of users; prove it offline; serve it."""
     if context.invoked_subcommand is None:
@@ -94,6 +96,8 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(f"{where}{': ' * bool(where)}{error.format_message().rstrip('.')}; see {path} --help", 2)
     except (typer.Abort, KeyboardInterrupt):
         _fail("stopped", 130)
+    except MemoryError:
+        _fail("not enough memory; ask for fewer users, periods, draws or segments at a time", 2)
     except OSError as error:
         _fail(f"{error.filename or 'a file'}: {error.strerror or error}; check the path and the disk", 2)
 

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from tactful.cli import show
-from tactful.cli.options import Json
+from tactful.cli.options import Json, Seed
 from tactful.core.files import replacing
-from tactful.errors import SpecError
 from tactful.frames.write import write_log
 from tactful.simulate.spec import spec_toml
 from tactful.simulate.weekly import WeeklyWorld
@@ -22,18 +21,16 @@ def register(app: typer.Typer) -> None:
 
 
 def simulate(
-    users: Annotated[int, typer.Option(help="How many users.")],
-    periods: Annotated[int, typer.Option(help="How many weekly periods.")],
-    out: Annotated[Path, typer.Option(help="The log to write: .parquet, .ndjson or .csv.")],
-    seed: Annotated[int, typer.Option(help="Same seed, same log.")] = 0,
+    users: Annotated[int, typer.Option(help="How many users.", min=1)],
+    periods: Annotated[int, typer.Option(help="How many weekly periods.", min=1)],
+    out: Annotated[Path, typer.Option(help="The log to write: .parquet or .ndjson, which can hold vectors.")],
+    seed: Seed = 0,
     json: Json = False,
 ) -> None:
     """Write a simulated decision log, and the spec to read it with beside it.
 
     Example: tactful simulate --users 2000 --periods 8 --seed 1 --out log.parquet
     """
-    if users < 1 or periods < 1:
-        raise SpecError("users and periods must be at least 1", "simulate", "raise them")
     with show.progress("simulating", json) as step:
         simulated = WeeklyWorld().simulate(users, periods, seed=seed, progress=step)
     write_log(simulated.log, out)

@@ -212,6 +212,7 @@ def _questions(log: Log, outcomes: list[OutcomeHealth], support: list[Support]) 
             "evaluate any policy off-policy: there are no propensities, so what was chosen cannot be told from who was "
             "chosen for it; randomise a slice first (tactful init)"
         )
+        cannot.append("trust a fitted policy: it may have learnt who was chosen rather than what works")
         return can, cannot
     if log.provenance == "estimated":
         can.append("evaluate off-policy, at best weakly: estimated propensities assume no hidden confounding")

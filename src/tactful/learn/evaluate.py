@@ -19,13 +19,12 @@ from tactful.learn.evaluation import Entry, Evaluation, Role
 from tactful.learn.targets import Logging, Side, in_sample, on_log, resolve
 from tactful.ope.estimators import dm, dr, ips, snips
 from tactful.ope.intervals import cluster_t
-from tactful.ope.verdicts import ORDER, Circumstances, Health, Verdict, judge, weighted_events
+from tactful.ope.verdicts import ORDER, REFUSE_ESS, Circumstances, Health, Verdict, judge, weighted_events
 from tactful.policies.table import Table
 
 Name = str | Path | Table | Logging
 ESTIMATORS = ("ips", "snips", "dm", "dr")
 IN_PARTS = ("snips", "dr")
-MOST_PARTS = 400
 
 
 def evaluate(
@@ -76,12 +75,14 @@ def evaluate(
     table = _Table(log, target, base, reward, outcomes, level, seen)
     entries = [entry for o in outcomes for entry in table.entries(o, np.arange(log.n), ESTIMATORS)]
     by_segment = {path: list(table.part(rows)) for path, rows in _by_segment(log)}
-    periods = np.unique(log.period)
     notes = ["one-step: sends of one period can change the user of the next; these estimates leave that out"]
-    if periods.size > MOST_PARTS:
-        notes.append(f"by_period is left out: {periods.size:,} periods are more than {MOST_PARTS}")
-        periods = periods[:0]
-    by_period = {int(p): list(table.part(np.flatnonzero(log.period == p))) for p in periods}
+    periods, count = np.unique(log.period, return_counts=True)
+    large = periods[count >= REFUSE_ESS] if periods.size > 1 else periods[:0]
+    if periods.size > 1 and large.size < periods.size:
+        notes.append(
+            f"by_period: {periods.size - large.size:,} periods with too few rows for any estimate are left out"
+        )
+    by_period = {int(p): list(table.part(np.flatnonzero(log.period == p))) for p in large}
     return Evaluation(
         log.n, log.users, target.version, base.version, level, entries, by_segment, by_period, left_out, notes
     )

@@ -23,15 +23,14 @@ def holdout(lineage: Lineage) -> str:
     return f"{lineage.split_salt}:{lineage.split_share:g}"
 
 
-def enter(log: Path, lineage: Lineage, look: Mapping[str, Any]) -> int:
-    """Enter a look at a holdout; returns how many there were, with this one.
+def enter(path: Path, lineage: Lineage, look: Mapping[str, Any]) -> int:
+    """Enter a look at a holdout into the ledger at ``path``; returns how many there were, with this one.
 
     Raises
     ------
     LogError
-        The ledger beside the log is damaged or cannot be written.
+        The ledger is damaged or cannot be written.
     """
-    path = ledger_path(log)
     try:
         ledger: Any = json.loads(path.read_text()) if path.exists() else {"format": 1, "holdouts": {}}
         looks: list[Any] = ledger["holdouts"].setdefault(holdout(lineage), {"looks": []})["looks"]
@@ -42,5 +41,5 @@ def enter(log: Path, lineage: Lineage, look: Mapping[str, Any]) -> int:
         with replacing(path) as part:
             part.write_text(json.dumps(ledger, indent=1))
     except OSError as error:
-        raise LogError(f"cannot be written ({error.strerror})", str(path), "put the log where you may write") from None
+        raise LogError(f"cannot be written ({error.strerror})", str(path), "name another place with --ledger") from None
     return len(looks)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scipy.special import ndtri
 
-from tactful.errors import SpecError
+from tactful.errors import SpecError, first
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,18 @@ def decisions_needed(
     >>> decisions_needed("engaged", 0.1, 0.1, actions=2, periods=1)
     Need(outcome='engaged', mean=0.1, change=0.01, decisions=15698, users=15698)
     """
-    if not (mean > 0 and lift > 0 and actions >= 2 and 0 < explore <= 1 and periods >= 1 and 0 <= correlation < 1):
-        raise SpecError(
-            "a parameter is out of range", "power", "mean, lift > 0; 0 < explore <= 1; 0 <= correlation < 1"
-        )
+    ranges = {
+        "a finite mean above 0": 0 < mean < math.inf,
+        "a finite lift above 0": 0 < lift < math.inf,
+        "at least 2 actions": actions >= 2,
+        "explore above 0, up to 1": 0 < explore <= 1,
+        "at least 1 period": periods >= 1,
+        "a correlation from 0 to below 1": 0 <= correlation < 1,
+        "a level between 0 and 1": 0 < level < 1,
+        "a power between 0 and 1": 0 < power < 1,
+    }
+    if wrong := [text for text, right in ranges.items() if not right]:
+        raise SpecError("a parameter is out of range", f"power: {outcome}", f"give {first(wrong)}")
     change = mean * lift
     z = float(ndtri((1 + level) / 2) + ndtri(power))
     design = 1 + (periods - 1) * correlation

@@ -66,10 +66,8 @@ def judge(health: Health, around: Circumstances, events: float | None) -> tuple[
     if around.unsupported:
         return "refused", f"the policy takes actions that logging never could, in {around.unsupported:,} rows"
     if health.ess < REFUSE_ESS:
-        return (
-            "refused",
-            f"starved: {health.ess:.1f} effective rows (of weight up to {health.max_weight:.4g}); 50 needed",
-        )
+        largest = f"{health.max_weight:,.0f}" if health.max_weight >= 100 else f"{health.max_weight:.3g}"
+        return "refused", f"starved: {health.ess:.1f} effective rows, with weights up to {largest}; 50 needed"
     if abs(health.mean_weight - 1) > 4 * health.mean_se + 0.001:
         return "refused", f"the mean weight is {health.mean_weight:.4f} ± {health.mean_se:.4f}, and must be 1"
     if around.in_sample:
