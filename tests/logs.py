@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 from tactful.core.actions import DAY_US, ActionSpace
@@ -11,6 +13,7 @@ from tactful.core.outcomes import Objective, Outcome
 from tactful.core.segments import Segments
 from tactful.policies.table import Table
 
+JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"  # without it kernels are 100 times slower: fewer draws
 WEEK = 7 * DAY_US
 START = 4 * DAY_US + 2900 * WEEK
 GRID = ActionSpace.grid(["08:00", "19:30"], [1, 3])

@@ -44,7 +44,7 @@ def test_an_outcome_without_value_does_not_count_and_may_be_unknown():
 
 def test_the_objective_names_measured_outcomes_only():
     Objective({"a": 1.0}).check(["a", "b"])
-    with pytest.raises(SpecError, match="'c'.*the outcomes are a, b"):
+    with pytest.raises(SpecError, match=r"'c'.*the outcomes are a, b"):
         Objective({"c": 1.0}).check(["a", "b"])
 
 

@@ -5,17 +5,16 @@ Each statistical test fails once in 10⁶ runs of a right sampler (once in 10⁶
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from logs import JIT
 from tactful.kernels import bank
 
-DRAWS = 1500 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 20_000
+DRAWS = 20_000 if JIT else 1500
 FALSE_ALARM = 1e-6
 
 

@@ -1,4 +1,4 @@
-"""Coverage of nominal 95 % intervals over 2,000 simulated logs whose users repeat: by user it is right, by row it is not.
+"""Coverage of nominal 95 % intervals over 2,000 simulated logs with repeating users: right by user, not by row.
 
 A coverage of .95 lies in [.9335, .9655] in all but 1.5 of 1,000 studies (3.2 binomial standard errors). Run with -s to
 see the figures.

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from logs import ABSORBING, BINARY, GRID, PLAIN, random_log
+from logs import ABSORBING, BINARY, GRID, JIT, PLAIN, measured, random_log
 from reference.draw import WHOLE, largest_remainder, served_integers
 from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import Segments
-from tactful.errors import SpecError
+from tactful.errors import NothingToSayError, SpecError
 from tactful.learn.explorers import EXPLORERS, EpsilonGreedy, Greedy, Softmax, Thompson
 from tactful.learn.publish import expected, node_pmf, publish
 from tactful.models.conjugate import Conjugate
 from tactful.policies.base import Arms, Lineage
 
-DRAWS = 1000 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 8192
+DRAWS = 8192 if JIT else 1024
+OUTCOMES = ("engaged", "opted_out", "spend")
 ENGAGED, BOTH = Objective({"engaged": 1.0}), Objective({"engaged": 1.0, "opted_out": -2.0})
 
 
@@ -40,6 +40,9 @@ class Fixed:
     outcomes = {"engaged": BINARY, "opted_out": ABSORBING}  # noqa: RUF012
     lineage = Lineage(log="abc")
 
+    def counted(self, outcome):
+        return np.outer(self.decisions, [1.0, 0.0, 0.0])
+
     def mean(self, outcome):
         return self.means[outcome]
 
@@ -49,7 +52,7 @@ class Fixed:
 
 @cache
 def fit():
-    return Conjugate().fit(random_log(1, users=40, outcomes=("engaged", "opted_out", "spend"), paths=("ios", "web")))
+    return Conjugate().fit(random_log(1, users=40, outcomes=OUTCOMES, paths=("ios", "web")))
 
 
 def best_of_betas(alpha, beta):
@@ -198,7 +201,15 @@ def test_expected_sends_by_hand():
         assert policy.expected["sends_per_period"] == pytest.approx(sends @ weight / weight.sum(), rel=1e-12)
 
 
-def test_without_decisions_the_root_speaks():
-    posterior = Fixed(decisions=np.zeros(2))
-    policy = publish(posterior, ENGAGED, explorer=Greedy(), uniform=0.0)
-    assert policy.expected["engaged"] == pytest.approx(0.3)
+@pytest.mark.parametrize("unknown", OUTCOMES)
+def test_an_outcome_of_which_nothing_is_known_cannot_be_published(unknown):
+    log = random_log(1, users=40, outcomes=OUTCOMES)
+    outcomes = dict(log.outcomes)
+    outcomes[unknown] = measured(outcomes[unknown].spec, np.full(log.n, np.nan))
+    posterior = Conjugate().fit(replace(log, outcomes=outcomes))
+    if unknown == "spend":  # it has no value in the objective
+        publish(posterior, BOTH, explorer=Greedy())
+    else:
+        with pytest.raises(NothingToSayError, match=f"no value of {unknown} is mature") as caught:
+            publish(posterior, BOTH, explorer=Greedy())
+        assert caught.value.exit_code == 4

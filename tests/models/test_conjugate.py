@@ -228,7 +228,9 @@ def test_negating_a_real_outcome_negates_its_means(seed):
 
 @pytest.mark.parametrize("actions", [PLAIN, GRID], ids=["plain", "grid"])
 def test_a_count_out_of_trials_is_zero_under_none(actions):
-    fit = Conjugate().fit(random_log(3, actions=actions, outcomes=("opens",)))
+    log = random_log(3, actions=actions, outcomes=("opens",))
+    late = replace(log.outcomes["opens"], value=np.ones(log.n), trials=np.full(log.n, 2.0))  # sends of an earlier week
+    fit = Conjugate().fit(replace(log, outcomes={"opens": late}))
     assert (fit.mean("opens")[:, 0] == 0).all()
     assert (fit.sd("opens")[:, 0] == 0).all()
     assert (fit.draws("opens", 20, 1)[:, :, 0] == 0).all()

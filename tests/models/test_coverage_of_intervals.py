@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
+from scipy import stats
 
 from logs import BINARY, log_of, measured
 from tactful.models.conjugate import Conjugate
 
-SEGMENTS, ACTIONS, USERS, WEEKS = 8, 3, 60, 12
-LOGS = 30 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 150
+SEGMENTS, ACTIONS, USERS, WEEKS, LOGS = 8, 3, 60, 12, 150
 NAMES = np.array([f"s{i}" for i in range(SEGMENTS)], object)
 
 
@@ -37,8 +35,9 @@ def coverage(icc, *, sticky=True, dispersion=True, seed=1):
             segment=NAMES[segment[who]],
             outcomes=[measured(BINARY, u < truth[segment[who], action])],
         )
-        draws = Conjugate(dispersion).fit(log).draws("engaged", 400, 1)[:, 1:]
-        low, high = np.quantile(draws, [0.05, 0.95], axis=0)
+        posterior = Conjugate(dispersion).fit(log)
+        mean, strength = posterior.mean("engaged")[1:], posterior.strength("engaged")[1:]
+        low, high = (stats.beta.ppf(q, mean * strength, (1 - mean) * strength) for q in (0.05, 0.95))
         covered.append(np.mean((low <= truth) & (truth <= high)))
     return float(np.mean(covered))
 

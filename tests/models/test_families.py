@@ -17,10 +17,9 @@ Y, T = np.array([0.0, 3.0, 7.0, 0.0]), np.array([0.0, 3.0, 20.0, 5.0])
 
 
 def differences(f, law):
-    """How the log-likelihood of each cell changes from one prior to another, by both."""
-    (m1, k1), (m2, k2) = law
-    ours = f.log_marginal(Y, T, np.full(4, m1), np.full(4, k1)) - f.log_marginal(Y, T, np.full(4, m2), np.full(4, k2))
-    return ours
+    """How the log-likelihood of each cell changes from one prior to another."""
+    one, other = (f.log_marginal(Y, T, np.full(4, m), np.full(4, k)) for m, k in law)
+    return one - other
 
 
 @given(MEANS, KAPPAS, MEANS, KAPPAS)

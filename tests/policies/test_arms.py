@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from logs import GRID
-from reference.draw import arm_of
+from reference.draw import WHOLE, arm_of, number, user_word
 from tactful.core.actions import ActionSpace
 from tactful.core.draw import user_keys
 from tactful.errors import PolicyError
@@ -57,3 +57,12 @@ def test_the_pmf_of_each_arm():
     assert arms.pmf("policy", pmf, GRID) is pmf
     assert arms.pmf("control", pmf, GRID).tolist() == [[1, 0, 0, 0, 0]]
     assert arms.pmf("uniform", pmf, GRID).tolist() == [[0.2] * 5]
+
+
+@pytest.mark.parametrize("user", ["a", "b", 42])
+def test_a_share_that_ends_at_a_user_leaves_it_out_and_one_unit_more_takes_it_in(user):
+    u, keys = number(user_word(user), 0, "arms:arms", "sticky"), user_keys([user])
+    assert Arms(u / WHOLE).assign(keys).tolist() == ["policy"]
+    assert Arms((u + 1) / WHOLE).assign(keys).tolist() == ["control"]
+    assert Arms(0.0, u / WHOLE).assign(keys).tolist() == ["policy"]
+    assert Arms(0.0, (u + 1) / WHOLE).assign(keys).tolist() == ["uniform"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from logs import GRID, PLAIN, table
+from logs import GRID, JIT, PLAIN, table
 from reference.draw import decision
 from tactful.core.actions import ActionSpace
 from tactful.core.draw import ONE, user_keys
@@ -109,9 +109,9 @@ def test_a_batch_does_not_depend_on_its_size(monkeypatch):
 
 
 def test_draws_have_their_propensities():
-    """χ² of 10⁵ draws of one row against its propensities, on 4 degrees of freedom; a right draw fails once in 10⁶."""
+    """χ² of 100,000 draws of one row against its propensities; a right draw fails once in 10⁶."""
     policy = table(5, actions=GRID, zeros=False, uniform=0.1)
-    n = 100_000
+    n = 100_000 if JIT else 10_000
     drawn = decide(policy, user_keys(range(n)), np.full(n, 12), np.zeros(n, np.int64))
     expected = np.array(list(Decider(policy).pmf().values()))
     assert stats.chisquare(np.bincount(drawn.action, minlength=5), expected * n).pvalue > 1e-6
@@ -120,7 +120,7 @@ def test_draws_have_their_propensities():
 
 def test_periods_draw_anew():
     """A user's draws in two periods are independent: χ² of the 5 × 5 table fails once in 10⁶."""
-    policy, n = uniform(GRID), 20_000
+    policy, n = uniform(GRID), 20_000 if JIT else 2000
     first, second = (decide(policy, user_keys(range(n)), np.full(n, p), np.zeros(n, np.int64)).action for p in (1, 2))
     counts = np.bincount(first * 5 + second, minlength=25).reshape(5, 5)
     assert stats.chi2_contingency(counts).pvalue > 1e-6

@@ -56,9 +56,8 @@ def columns(expr: pl.Expr) -> tuple[str, ...]:
 
 def one_line(error: BaseException) -> str:
     """The first line of an error of polars or the system."""
-    return next((" ".join(line.split()) for line in str(error).splitlines() if line.strip()), type(error).__name__)[
-        :240
-    ]
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return next((" ".join(line.split()) for line in said.splitlines() if line.strip()), type(error).__name__)[:240]
 
 
 def _row_wise(expr: pl.Expr) -> bool:

@@ -118,3 +118,21 @@ def slots(seed, row, plan, rates, traits, kinds, hours, factors, weekdays, days,
                 state[i, HABIT] *= rates[DECAY_H]
                 if state[i, ALIVE] > 0.0:
                     state[i, SINCE] += 1.0
+
+
+@kernel(I64_1, F64_1, F64_2, I64_2, F64_2, F64_2, F64_2, F64_2, F64_2, OUT_F64_2)
+def one_step(plan, rates, traits, kinds, hours, factors, weekdays, days, state, out):
+    """Organic visits until the next slot, and of a send now: opens, sessions it adds, opt-outs; ``out`` (n, 4)."""
+    day, s = plan[0] // hours.shape[1], plan[0] % hours.shape[1]
+    for i in range(state.shape[0]):
+        at_hour = kinds[i, HOUR_ROW]
+        mu = traits[i, RATE] * state[i, STAYING] * days[1, 0] * np.exp(state[i, HABIT])
+        log_odds = traits[i, LOG_ODDS] + hours[at_hour, s] + days[0, 0]
+        log_odds += weekdays[kinds[i, WEEKDAY_ROW], (plan[1] + day) % 7]
+        p, _, quits = reaction(
+            state[i, FATIGUE], state[i, HABIT], state[i, SINCE], traits[i, TOLERANCE], log_odds, factors[at_hour, s], rates
+        )  # fmt: skip
+        out[i, 0] = mu / hours.shape[1]
+        out[i, 1] = p
+        out[i, 2] = p * np.exp(-mu * rates[REPLACE])
+        out[i, 3] = quits

@@ -16,9 +16,9 @@ from tactful.models.base import Posterior
 
 
 class Explorer(Protocol):
-    """Turns a posterior and an objective into probabilities (s, k)."""
+    """Turns a posterior and an objective into probabilities (s, k); ``offset`` (k,) is added to each action's utility."""
 
-    def pmf(self, posterior: Posterior, objective: Objective, seed: int) -> F64: ...
+    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,13 @@ class Thompson:
     draws: int = 1024
     sharpen: float = 2.0
 
-    def pmf(self, posterior: Posterior, objective: Objective, seed: int) -> F64:
+    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
         """(s, k); memory O(draws · s · k), twice."""
         utility = np.zeros((self.draws, len(posterior.segments), posterior.actions.k))
         for o in objective.outcomes:
             utility += objective.values[o] * posterior.draws(o, self.draws, seed)
+        if offset is not None:
+            utility += offset
         won = np.empty(utility.shape[1:])
         bank.wins(utility, won)
         sharp = (won / won.max(1, keepdims=True)) ** self.sharpen
@@ -48,9 +50,15 @@ class Thompson:
 class Greedy:
     """The action of the highest posterior mean; ties split equally."""
 
-    def pmf(self, posterior: Posterior, objective: Objective, seed: int) -> F64:  # noqa: ARG002
+    def pmf(
+        self,
+        posterior: Posterior,
+        objective: Objective,
+        seed: int,
+        offset: F64 | None = None,  # noqa: ARG002
+    ) -> F64:
         """(s, k)."""
-        utility = mean_utility(posterior, objective)
+        utility = mean_utility(posterior, objective, offset)
         best = (utility == utility.max(1, keepdims=True)).astype(np.float64)
         return best / best.sum(1, keepdims=True)
 
@@ -61,9 +69,11 @@ class EpsilonGreedy:
 
     epsilon: float = 0.1
 
-    def pmf(self, posterior: Posterior, objective: Objective, seed: int) -> F64:
+    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
         """(s, k)."""
-        return (1 - self.epsilon) * Greedy().pmf(posterior, objective, seed) + self.epsilon / posterior.actions.k
+        return (1 - self.epsilon) * Greedy().pmf(
+            posterior, objective, seed, offset
+        ) + self.epsilon / posterior.actions.k
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +82,15 @@ class Softmax:
 
     temperature: float = 0.1
 
-    def pmf(self, posterior: Posterior, objective: Objective, seed: int) -> F64:  # noqa: ARG002
+    def pmf(
+        self,
+        posterior: Posterior,
+        objective: Objective,
+        seed: int,
+        offset: F64 | None = None,  # noqa: ARG002
+    ) -> F64:
         """(s, k)."""
-        utility = mean_utility(posterior, objective)
+        utility = mean_utility(posterior, objective, offset)
         weight = np.exp((utility - utility.max(1, keepdims=True)) / self.temperature)
         return weight / weight.sum(1, keepdims=True)
 
@@ -87,8 +103,8 @@ EXPLORERS: Mapping[str, Explorer] = {
 }
 
 
-def mean_utility(posterior: Posterior, objective: Objective) -> F64:
-    """(s, k) the objective on posterior means.
+def mean_utility(posterior: Posterior, objective: Objective, offset: F64 | None = None) -> F64:
+    """(s, k) the objective on posterior means, with an ``offset`` (k,) for each action.
 
     Raises
     ------
@@ -97,4 +113,5 @@ def mean_utility(posterior: Posterior, objective: Objective) -> F64:
     """
     if not objective.outcomes:
         raise SpecError("no outcome has a value", "[objective]", "say what is wanted, such as engaged = 1.0")
-    return objective.combine({o: posterior.mean(o) for o in objective.outcomes})
+    utility = objective.combine({o: posterior.mean(o) for o in objective.outcomes})
+    return utility if offset is None else utility + offset

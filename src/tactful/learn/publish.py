@@ -12,6 +12,7 @@ from tactful.core.draw import ONE
 from tactful.core.outcomes import OBJECTIVE, Limits, Objective
 from tactful.errors import NothingToSayError, SpecError
 from tactful.learn.explorers import Explorer, Thompson
+from tactful.learn.limits import constrain
 from tactful.learn.serve import served
 from tactful.models.base import Posterior
 from tactful.policies.base import Arms
@@ -43,7 +44,8 @@ def publish(
     objective
         What the outcomes are worth.
     limits
-        Bounds to report against; what the policy is expected to do stands in ``expected``. They are not enforced.
+        Bounds on what is served, at the log's mix of segments: outcomes for the 95 % quantile of the posterior, volume and
+        slot shares exactly (``learn.limits``). Prices of those that bind stand in ``prices``.
     explorer
         ``Thompson(draws=1024, sharpen=2)`` by default.
     uniform
@@ -56,9 +58,9 @@ def publish(
     Raises
     ------
     SpecError
-        The objective is empty, or names an outcome that the posterior does not know.
+        The objective is empty, names an outcome that the posterior does not know, or a limit cannot be kept.
     NothingToSayError
-        No decision's value is known yet for an outcome of the objective.
+        No decision's value is known yet for an outcome of the objective or the limits.
     """
     objective.check(posterior.outcomes)
     if not objective.outcomes:
@@ -66,7 +68,13 @@ def publish(
     for o in objective.outcomes:
         if not posterior.counted(o).any():
             raise NothingToSayError(f"no value of {o} is mature yet", "outcomes", "wait, or set a later [log] as_of")
-    pmf = (explorer or Thompson()).pmf(posterior, objective, seed)
+    explorer, limits = explorer or Thompson(), limits or Limits()
+    prices: Mapping[str, float] = {}
+    if limits.to_json():
+        found = constrain(posterior, objective, limits, explorer, uniform=uniform, seed=seed)
+        pmf, prices = found.pmf, found.prices
+    else:
+        pmf = explorer.pmf(posterior, objective, seed)
     table = Table.of(
         posterior.actions,
         posterior.segments,
@@ -78,7 +86,8 @@ def publish(
         from_period=from_period,
         valid_until=valid_until,
         objective=objective,
-        limits=limits or Limits(),
+        limits=limits,
+        prices=prices,
         lineage=posterior.lineage,
     )
     return replace(table, expected=_overall(posterior, expected(posterior, objective, node_pmf(table))))

@@ -87,7 +87,7 @@ def encode(policy: Table) -> bytes:
         **policy.behaviour(),
         "objective": dict(policy.objective.values) if policy.objective else None,
         "limits": policy.limits.to_json(),
-        "prices": {},
+        "prices": dict(policy.prices),
         "expected": dict(policy.expected),
         "lineage": asdict(lineage) if lineage else None,
         "files": {},
@@ -144,6 +144,7 @@ def _build(plain: Mapping[str, Any], where: str) -> Table:
         plain["valid_until"],
         None if plain["objective"] is None else Objective(plain["objective"]),
         _limits(plain["limits"]),
+        plain["prices"],
         plain["expected"],
         None if plain["lineage"] is None else Lineage(**plain["lineage"]),
     )

@@ -29,7 +29,7 @@ class Table:
     A segment that is not in the tree gets its nearest ancestor's row.
     ``uniform`` is the total share of the uniform pmf over the eligible actions. Periods before ``from_period`` or after
     ``valid_until`` are refused (None: no bound). ``expected`` reports what the model expects per decision;
-    ``objective``, ``limits``, ``expected`` and ``lineage`` do not change behaviour and not the version.
+    ``prices`` are those of the limits. ``objective``, ``limits``, ``prices``, ``expected`` and ``lineage`` do not change behaviour and not the version.
     """
 
     actions: ActionSpace
@@ -43,6 +43,7 @@ class Table:
     valid_until: int | None = None
     objective: Objective | None = None
     limits: Limits = field(default_factory=Limits)
+    prices: Mapping[str, float] = field(default_factory=dict[str, float])
     expected: Mapping[str, float] = field(default_factory=dict[str, float])
     lineage: Lineage | None = None
 

@@ -9,10 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from tactful.core.actions import ActionSpace
-from tactful.core.arrays import F64, I64, U64
+from tactful.core.arrays import F64, I64, U64, Bool
 from tactful.core.draw import ONE, to_shares
 from tactful.core.segments import Segments
 from tactful.kernels import blake2b, shares
+from tactful.policies.table import Table
 
 
 class Logging(Protocol):
@@ -70,12 +71,18 @@ class StatusQuo:
         return np.tile(status_quo(self.actions), (nodes.size, 1))
 
 
-def serve(policy: Logging, nodes: I64, context: F64) -> U64:
-    """(n, k) the integers of 2**32 that are drawn from."""
-    pmf = np.ascontiguousarray(policy.pmf(nodes, context), np.float64)
+def serve(policy: Logging, nodes: I64, context: F64, eligible: Bool | None = None) -> U64:
+    """(n, k) the integers of 2**32 that are drawn from; ``eligible`` (k,) is the same for all rows.
+
+    A policy that does not look at the context is asked once a node.
+    """
+    blind = isinstance(policy, Table | StatusQuo)
+    asked = np.unique(nodes) if blind else nodes
+    pmf = np.ascontiguousarray(policy.pmf(asked, context[: asked.size]), np.float64)
+    may = np.ones((1, pmf.shape[1]), np.bool_) if eligible is None else eligible[None]
     out = np.empty(pmf.shape, np.uint64)
-    shares.serve(pmf, np.ones((1, pmf.shape[1]), np.bool_), policy.uniform, out)
-    return out
+    shares.serve(pmf, np.ascontiguousarray(may), policy.uniform, out)
+    return out[np.searchsorted(asked, nodes)] if blind else out
 
 
 def draw(served: U64, keys: U64, period: I64, key: bytes) -> tuple[I64, F64]:

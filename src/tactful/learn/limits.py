@@ -1,0 +1,225 @@
+"""Limits at publish: prices by a linear programme, and the smallest mixture that keeps every limit.
+
+Exploring on priced utilities alone does not keep a limit, and raising prices by bisection is not monotone; so the published
+pmf is (1 − α) π_explore + α π_LP with the smallest α that meets every limit, linear in α and always feasible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import csr_array, eye_array, kron
+
+from tactful.core.actions import ActionSpace
+from tactful.core.arrays import F64, I64
+from tactful.core.outcomes import Limits, Objective
+from tactful.errors import NothingToSayError, SpecError
+from tactful.learn.explorers import Explorer, mean_utility
+from tactful.models.base import Posterior
+
+QUANTILE = 0.95
+DRAWS = 1024
+ROUNDS = 40
+SLACK = 1e-7  # relative; for rounding to integer shares
+
+
+class Limit(NamedTuple):
+    """One bound on what is served: Σ_s w_s Σ_a π[s, a] cost[s, a] ≤ bound, also over posterior ``draws`` (m, s, k)."""
+
+    name: str
+    bound: float
+    cost: F64
+    draws: F64 | None = None
+
+
+class Constrained(NamedTuple):
+    """A pmf (s, k) before the uniform mix that keeps its limits when served.
+
+    ``prices`` are in units of the objective for one unit of each limit (0 where it does not bind); ``share`` is α, how much of
+    the linear programme's solution was mixed in; ``quantiles`` are those of the limited rates that were checked.
+    """
+
+    pmf: F64
+    prices: Mapping[str, float]
+    share: float
+    quantiles: Mapping[str, float]
+
+
+class _Served(NamedTuple):
+    """Aggregates of what is served: weights (s,) that sum to 1, and the total uniform share."""
+
+    weight: F64
+    uniform: float
+
+    def mean(self, pmf: F64, limit: Limit) -> float:
+        return float(np.sum(self._mixed(pmf) * limit.cost))
+
+    def quantile(self, pmf: F64, limit: Limit) -> float:
+        """The ``QUANTILE`` over posterior draws of the aggregate rate; the mean where nothing is uncertain."""
+        if limit.draws is None:
+            return self.mean(pmf, limit)
+        return float(np.quantile(np.tensordot(limit.draws, self._mixed(pmf), 2), QUANTILE))
+
+    def _mixed(self, pmf: F64) -> F64:
+        k = pmf.shape[1]
+        return self.weight[:, None] * ((1 - self.uniform) * pmf + self.uniform / k)
+
+
+def constrain(
+    posterior: Posterior, objective: Objective, limits: Limits, explorer: Explorer, *, uniform: float, seed: int
+) -> Constrained:
+    """The explorer's pmf, moved just far enough towards the constrained optimum to keep every limit.
+
+    Every limit is on what is served, with the log's own mix of segments and all actions eligible. Limits on outcomes hold
+    for the 95 % quantile of the aggregate rate over posterior draws; volume and slot shares are known exactly.
+
+    Raises
+    ------
+    SpecError
+        A limit on an unknown outcome or slot, on sends where an action has no frequency, or one that no policy keeps.
+    NothingToSayError
+        No decision's value is known yet for a limited outcome.
+    """
+    found = [*_outcome_limits(posterior, limits, seed), *_send_limits(posterior, limits)]
+    weight = posterior.decisions / posterior.decisions.sum()
+    on = _Served(weight, uniform)
+    utility = mean_utility(posterior, objective)
+    best, prices = _tightened(found, utility, on, posterior.segments.parents)
+    values = {o: objective.values.get(o, 0.0) - prices.get(o, 0.0) for o in posterior.outcomes}
+    offset = -sum((prices[x.name] * x.cost[0] for x in found if x.draws is None), np.zeros(utility.shape[1]))
+    explored = explorer.pmf(posterior, Objective(values), seed, offset)
+    share = _smallest_share(explored, best, found, on)
+    pmf = (1 - share) * explored + share * best
+    return Constrained(pmf, prices, share, {x.name: on.quantile(pmf, x) for x in found})
+
+
+def _outcome_limits(posterior: Posterior, limits: Limits, seed: int) -> list[Limit]:
+    found: list[Limit] = []
+    for o, bound in limits.outcomes.items():
+        if o not in posterior.outcomes:
+            raise SpecError(f"unknown outcome {o!r}", "[limits]", f"the outcomes are {', '.join(posterior.outcomes)}")
+        if not posterior.counted(o).any():
+            raise NothingToSayError(f"no value of {o} is mature yet", "[limits]", "wait, or set a later [log] as_of")
+        found.append(Limit(o, bound, posterior.mean(o), posterior.draws(o, DRAWS, seed)))
+    return found
+
+
+def _send_limits(posterior: Posterior, limits: Limits) -> list[Limit]:
+    actions, s = posterior.actions, len(posterior.segments)
+    if limits.sends_per_period is None and not limits.slot_share:
+        return []
+    sends = _sends(actions)
+    found: list[Limit] = []
+    if limits.sends_per_period is not None:
+        found.append(Limit("sends_per_period", limits.sends_per_period, np.tile(sends, (s, 1))))
+    for slot, share in limits.slot_share.items():
+        if slot not in actions.slots:
+            raise SpecError(f"unknown slot {slot!r}", "[limits] slot_share", "name a slot of the grid")
+        here = np.array([x == slot for x in actions.slots], np.float64)
+        found.append(Limit(f"slot_share {slot}", 0.0, np.tile(sends * (here - share), (s, 1))))
+    return found
+
+
+def _sends(actions: ActionSpace) -> F64:
+    if None in actions.frequencies:
+        raise SpecError("a limit on sends needs a frequency for every action", "[limits]", "use a grid of actions")
+    return np.array([float(f or 0) for f in actions.frequencies])
+
+
+def _tightened(limits: list[Limit], utility: F64, on: _Served, parents: I64) -> tuple[F64, dict[str, float]]:
+    """The constrained optimum whose quantiles keep every limit, and the prices of the limits there."""
+    bounds = [x.bound - SLACK * abs(x.bound) for x in limits]
+    for _ in range(ROUNDS):
+        best, prices = _solve(limits, bounds, utility, on)
+        over = [on.quantile(best, x) - (x.bound - SLACK * abs(x.bound)) for x in limits]
+        if max(over) <= 1e-12:
+            return _filled(best, on.weight, parents), prices
+        bounds = [b - max(o, 0.0) * 1.01 if o > 1e-12 else b for b, o in zip(bounds, over, strict=True)]
+    worst = limits[int(np.argmax(over))]
+    raise SpecError(
+        f"{worst.name} = {worst.bound:g} cannot be kept with {100 * QUANTILE:g} % certainty on this little data",
+        "[limits]",
+        "raise the limit, lower --uniform, or log more decisions",
+    )
+
+
+def _solve(limits: list[Limit], bounds: list[float], utility: F64, on: _Served) -> tuple[F64, dict[str, float]]:
+    """max Σ w U π subject to the bounds on what is served: HiGHS; its duals are the prices."""
+    s, k = utility.shape
+    kept = np.flatnonzero(on.weight > 0)
+    rest = 1 - on.uniform
+    weight = rest * on.weight[kept, None]
+    rows = np.array([(weight * x.cost[kept]).ravel() for x in limits])
+    floor = [on.uniform / k * float(np.sum(on.weight[:, None] * x.cost)) for x in limits]
+    room = np.array(bounds) - np.array(floor)
+    # Rows of rare outcomes are tiny: scaled, so that the solver's tolerances are relative.
+    scale = np.maximum(np.abs(rows).max(1), 1e-300) if rest > 0 else np.ones(len(limits))
+    once = kron(eye_array(kept.size), np.ones((1, k)), format="csr")
+    gain = (weight * utility[kept]).ravel()
+    unit = max(float(np.abs(gain).max()), 1e-300)
+    found = linprog(
+        -gain / unit, csr_array(rows / scale[:, None]), room / scale, once, np.ones(kept.size), method="highs"
+    )
+    if found.status != 0:
+        raise _infeasible(limits, bounds, on)
+    pmf = np.full((s, k), 1 / k)
+    pmf[kept] = np.maximum(found.x.reshape(kept.size, k), 0)
+    pmf /= pmf.sum(1, keepdims=True)
+    prices = -np.asarray(found.ineqlin.marginals) * unit / scale
+    return pmf, {x.name: max(float(p), 0.0) for x, p in zip(limits, prices, strict=True)}
+
+
+def _infeasible(limits: list[Limit], bounds: list[float], on: _Served) -> SpecError:
+    """The error that names the limit no policy keeps, with the least that is possible."""
+    for limit, bound in zip(limits, bounds, strict=True):
+        cheapest = np.eye(limit.cost.shape[1])[limit.cost.argmin(1)]
+        least = on.mean(cheapest, limit)
+        if least > bound:
+            possible = on.quantile(cheapest, limit)
+            return SpecError(
+                f"{limit.name} = {limit.bound:g} cannot be kept: the least that any policy reaches is {possible:.3g}",
+                "[limits]",
+                "raise the limit, or lower --uniform",
+            )
+    names = ", ".join(x.name for x in limits)
+    return SpecError(f"no policy keeps all of {names} together", "[limits]", "raise one of them")
+
+
+def _filled(best: F64, weight: F64, parents: I64) -> F64:
+    """Nodes without decisions get the mean of the solutions below them, or their parent's where there are none."""
+    total, mass = best * weight[:, None], weight.copy()
+    for node in range(len(parents) - 1, 0, -1):
+        total[parents[node]] += total[node]
+        mass[parents[node]] += mass[node]
+    out = best.copy()
+    for node in range(len(parents)):
+        if weight[node] == 0:
+            out[node] = total[node] / mass[node] if mass[node] > 0 else out[parents[node]]
+    return out
+
+
+def _smallest_share(explored: F64, best: F64, limits: list[Limit], on: _Served) -> float:
+    """The least α at which (1 − α) explored + α best keeps every limit, in the mean and in the quantile."""
+    share = 0.0
+    for x in limits:
+        bound = x.bound - SLACK * abs(x.bound)
+        at_explored, at_best = on.mean(explored, x), on.mean(best, x)
+        if at_explored > bound:
+            share = max(share, (at_explored - bound) / (at_explored - at_best))
+
+    def kept(a: float) -> bool:
+        pmf = (1 - a) * explored + a * best
+        return all(on.quantile(pmf, x) <= x.bound - SLACK * abs(x.bound) + 1e-12 for x in limits)
+
+    share = min(share, 1.0)
+    if kept(share):
+        return share
+    # A quantile of a sum is convex enough to bisect; the upper end is kept, as it holds at 1.
+    low, high = share, 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (low, middle) if kept(middle) else (middle, high)
+    return high
