@@ -149,7 +149,7 @@ def test_a_published_table_holds_the_explorers_pmf():
 
 def test_options_reach_the_policy():
     options = {"salt": "s", "scope": "push", "arms": Arms(0.1), "from_period": 3, "valid_until": 9, "uniform": 0.2}
-    limits = Limits({"opted_out": 0.01})
+    limits = Limits({"opted_out": 0.5})
     policy = publish(fit(), BOTH, limits, **options)
     assert {name: getattr(policy, name) for name in options} == options
     assert policy.limits == limits

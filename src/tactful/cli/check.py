@@ -37,7 +37,8 @@ def check(log: Log, spec: Spec, json: Json = False) -> None:
 def _print(found: Check) -> None:
     show.line(
         f"{found.n:,} decisions of {found.users:,} users, {found.periods:,} period{'s' * (found.periods != 1)}, "
-        f"{found.segments:,} segment{'s' * (found.segments != 1)}, {found.actions} actions; propensities {found.propensities_are}"
+        f"{found.segments:,} segment{'s' * (found.segments != 1)}, {found.actions} actions; "
+        f"propensities {found.propensities_are}"
     )
     for reason, count in found.left_out.items():
         show.line(f"left out: {count:,} rows ({reason})")

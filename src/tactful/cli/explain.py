@@ -48,6 +48,7 @@ def explain(
                 "expected": dict(loaded.expected),
                 "objective": dict(loaded.objective.values) if loaded.objective else None,
                 "limits": loaded.limits.to_json(),
+                "prices": dict(loaded.prices),
                 "lineage": {"log": lineage.log, "model": lineage.model, "split": lineage.split_share}
                 if lineage
                 else None,
@@ -65,6 +66,8 @@ def explain(
     if lineage:
         kept = f", {show.percent(lineage.split_share, 0)} of users held out" if lineage.split_share else ""
         show.line(f"fitted by {lineage.model} on log {lineage.log}{kept}")
+    for name, price in loaded.prices.items():
+        show.line(f"limit on {name}: {f'binds, at a price of {price:.4g}' if price > 0 else 'does not bind'}")
     ranked = sorted(pmf.items(), key=lambda cell: -cell[1])
     show.table("Probability of each action", ["action", "probability"], [(a, show.percent(p)) for a, p in ranked])
 

@@ -94,6 +94,7 @@ def fit(
         "dispersion": {o: posterior.dispersion(o) for o in posterior.outcomes},
         "expected": dict(policy.expected),
         "limits": policy.limits.to_json(),
+        "prices": dict(policy.prices),
     }
     if tracking_uri:
         options = {"model": model, "explorer": explorer, "uniform": uniform, "split": split, "seed": seed}
@@ -111,12 +112,16 @@ def _print(summary: Mapping[str, Any], policy: Table) -> None:
     )
     show.table(
         "Expected per decision, by the model",
-        ["", "expected", "limit"],
-        [(name, show.number(value), show.number(_limit(policy, name))) for name, value in policy.expected.items()],
+        ["", "expected", "limit", "price of the limit"],
+        [
+            (name, show.number(value), show.number(_limit(policy, name)), show.number(policy.prices.get(name), 2))
+            for name, value in policy.expected.items()
+        ],
     )
     show.line("what was expected of a policy is no evidence for it: tactful evaluate")
-    if policy.limits.to_json():
-        show.line("limits are reported, not enforced, by this version")
+    for name, price in policy.prices.items():
+        if price > 0:
+            show.line(f"the limit {name} binds: one unit of it would be worth {price:.4g} of the objective")
 
 
 def _limit(policy: Table, name: str) -> float | None:

@@ -184,14 +184,15 @@ class Log:
         return objective.combine({o: m.value for o, m in self.outcomes.items()})
 
     def fingerprint(self) -> str:
-        """sha256 of the users, times, actions, propensities and outcomes: 16 hexadecimal digits.
+        """sha256 of all that is known of the decisions, 16 hexadecimal digits.
 
         It does not depend on how the file was stored, and does on the order of its rows.
         """
         digest = sha256(repr((self.actions.names, self.segments.paths, self.n)).encode())
         arrays = [self.user_key[self.user], self.period, self.segment, self.action]
-        arrays += [m.value for m in self.outcomes.values()]
-        arrays += [a for a in (self.decided_at, self.propensity) if a is not None]
+        arrays += [self.arm.code, *(m.value for m in self.outcomes.values())]
+        optional = (self.decided_at, self.propensity, self.propensities, self.eligible, self.context)
+        arrays += [a for a in (*optional, *(m.trials for m in self.outcomes.values())) if a is not None]
         for array in arrays:
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()[:16]

@@ -112,7 +112,7 @@ def _write(frame: pl.DataFrame, path: Path, name: str) -> None:
     if name.endswith(PARQUET):
         frame.write_parquet(path)
         return
-    if "decided_at" in frame.columns:
+    if isinstance(frame.schema.get("decided_at"), pl.Datetime):
         frame = frame.with_columns(pl.col("decided_at").dt.strftime(TIME))
     raw = BytesIO()
     if name.endswith(CSV):

@@ -26,11 +26,11 @@ from tactful.kernels.jit import (
 )
 from tactful.kernels.philox import MASK, block, uniform
 
-# Columns of traits (n, 3), kinds (n, 2), state (n, 8), and the measures of out (n, windows, 8).
+# Columns of traits (n, 3), kinds (n, 2), state (n, 8), and the measures of out (n, windows, 9).
 RATE, LOG_ODDS, TOLERANCE = range(3)
 HOUR_ROW, WEEKDAY_ROW = range(2)
 FATIGUE, HABIT, SINCE, CREDIT, ALIVE, STAYING, LEFT_DAY, LEFT_SLOT = range(8)
-SENDS, OPENS, SESSIONS, OPT_OUTS, EXPECTED_OPENS, EXPECTED_SESSIONS, EXPECTED_OPT_OUTS, DAYS_ALIVE = range(8)
+SENDS, OPENS, SESSIONS, OPT_OUTS, EXPECTED_OPENS, EXPECTED_SESSIONS, EXPECTED_OPT_OUTS, DAYS_ALIVE, ADDED_SESSIONS = range(9)
 # Positions in rates (14,).
 (DECAY_F, DECAY_H, ETA, PHI, XI, GAIN, PESTER, DOSE, HAZARD, LOG_FACTOR, STALE_DAYS, STALE, REPLACE, STAY) = range(14)
 WEEK = 7000  # credit of a send: cadences are whole thousandths of sends a week
@@ -139,7 +139,7 @@ def cadences(
     cadence, slot
         (n, weeks): thousandths of sends a week, and the slot of the first send of a day (below 0: any).
     state, out, sent
-        (n, 8) moved; (n, windows, 8) added to; (n, m) the first m sends as (day · 64 + slot) · 8 + bits, or −1.
+        (n, 8) moved; (n, windows, 9) added to; (n, m) the first m sends as (day · 64 + slot) · 8 + bits, or −1.
     """
     slots = hours.shape[1]
     length = days.shape[1]
@@ -151,7 +151,8 @@ def cadences(
         recorded = 0
         first = np.uint64(0)
         second = np.uint64(0)
-        sends = opens = sessions = opt_outs = expected_opens = expected_sessions = expected_opt_outs = present = 0.0
+        sends = opens = sessions = opt_outs = expected_opens = expected_sessions = expected_opt_outs = 0.0
+        present = added = 0.0
         week = -1
         weekday = plan[1]
         in_week = 0
@@ -199,7 +200,7 @@ def cadences(
                                     habit += rates[GAIN]
                                     opens += 1.0
                                 if happened & ADDED:
-                                    sessions += 1.0
+                                    added += 1.0
                                 if happened & QUIT:
                                     opt_outs += 1.0
                                     alive = False
@@ -220,14 +221,15 @@ def cadences(
                 w = plan[3 + d]
                 out[i, w, SENDS] += sends
                 out[i, w, OPENS] += opens
-                out[i, w, SESSIONS] += sessions
+                out[i, w, SESSIONS] += sessions + added
+                out[i, w, ADDED_SESSIONS] += added
                 out[i, w, OPT_OUTS] += opt_outs
                 out[i, w, EXPECTED_OPENS] += expected_opens
                 out[i, w, EXPECTED_SESSIONS] += expected_sessions
                 out[i, w, EXPECTED_OPT_OUTS] += expected_opt_outs
                 out[i, w, DAYS_ALIVE] += present
                 sends = opens = sessions = opt_outs = expected_opens = expected_sessions = expected_opt_outs = 0.0
-                present = 0.0
+                present = added = 0.0
         state[i, FATIGUE], state[i, HABIT], state[i, SINCE], state[i, CREDIT] = fatigue, habit, since, credit
         state[i, ALIVE], state[i, STAYING] = 1.0 if alive else 0.0, staying
 

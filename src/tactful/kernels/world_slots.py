@@ -21,6 +21,7 @@ from tactful.kernels.jit import (
 from tactful.kernels.philox import block
 from tactful.kernels.world import (
     ADDED,
+    ADDED_SESSIONS,
     ALIVE,
     DAYS_ALIVE,
     DECAY_F,
@@ -106,6 +107,7 @@ def slots(seed, row, plan, rates, traits, kinds, hours, factors, weekdays, days,
                     out[i, w, OPENS] += 1.0
                 if happened & ADDED:
                     out[i, w, SESSIONS] += 1.0
+                    out[i, w, ADDED_SESSIONS] += 1.0
                 if happened & QUIT:
                     out[i, w, OPT_OUTS] += 1.0
                     state[i, ALIVE], state[i, STAYING] = 0.0, rates[STAY]

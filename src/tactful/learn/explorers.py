@@ -16,7 +16,7 @@ from tactful.models.base import Posterior
 
 
 class Explorer(Protocol):
-    """Turns a posterior and an objective into probabilities (s, k); ``offset`` (k,) is added to each action's utility."""
+    """Turns a posterior and an objective into probabilities (s, k); ``offset`` (k,) adds to the actions' utilities."""
 
     def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64: ...
 
@@ -54,8 +54,8 @@ class Greedy:
         self,
         posterior: Posterior,
         objective: Objective,
-        seed: int,
-        offset: F64 | None = None,  # noqa: ARG002
+        seed: int,  # noqa: ARG002 - nothing is drawn
+        offset: F64 | None = None,
     ) -> F64:
         """(s, k)."""
         utility = mean_utility(posterior, objective, offset)
@@ -86,8 +86,8 @@ class Softmax:
         self,
         posterior: Posterior,
         objective: Objective,
-        seed: int,
-        offset: F64 | None = None,  # noqa: ARG002
+        seed: int,  # noqa: ARG002 - nothing is drawn
+        offset: F64 | None = None,
     ) -> F64:
         """(s, k)."""
         utility = mean_utility(posterior, objective, offset)

@@ -35,7 +35,7 @@ def enter(path: Path, lineage: Lineage, look: Mapping[str, Any]) -> int:
         ledger: Any = json.loads(path.read_text()) if path.exists() else {"format": 1, "holdouts": {}}
         looks: list[Any] = ledger["holdouts"].setdefault(holdout(lineage), {"looks": []})["looks"]
         looks.append({"at": datetime.now(UTC).isoformat(timespec="seconds"), **look})
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise LogError("the ledger is damaged", str(path), "restore it, or move it away to start a new one") from None
     try:
         with replacing(path) as part:

@@ -1,13 +1,13 @@
 """Limits at publish: prices by a linear programme, and the smallest mixture that keeps every limit.
 
-Exploring on priced utilities alone does not keep a limit, and raising prices by bisection is not monotone; so the published
-pmf is (1 − α) π_explore + α π_LP with the smallest α that meets every limit, linear in α and always feasible.
+Exploring on priced utilities alone does not keep a limit, and raising prices by bisection is not monotone; so the
+published pmf is (1 − α) π_explore + α π_LP with the smallest α that meets every limit: linear in α, always feasible.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import linprog
@@ -19,6 +19,8 @@ from tactful.core.outcomes import Limits, Objective
 from tactful.errors import NothingToSayError, SpecError
 from tactful.learn.explorers import Explorer, mean_utility
 from tactful.models.base import Posterior
+
+_linprog: Any = linprog  # its stubs do not know sparse constraints
 
 QUANTILE = 0.95
 DRAWS = 1024
@@ -38,8 +40,8 @@ class Limit(NamedTuple):
 class Constrained(NamedTuple):
     """A pmf (s, k) before the uniform mix that keeps its limits when served.
 
-    ``prices`` are in units of the objective for one unit of each limit (0 where it does not bind); ``share`` is α, how much of
-    the linear programme's solution was mixed in; ``quantiles`` are those of the limited rates that were checked.
+    ``prices`` are in units of the objective for one unit of each limit (0 where it does not bind); ``share`` is α, how
+    much of the linear programme's solution was mixed in; ``quantiles`` are those of the limited rates, as checked.
     """
 
     pmf: F64
@@ -48,7 +50,7 @@ class Constrained(NamedTuple):
     quantiles: Mapping[str, float]
 
 
-class _Served(NamedTuple):
+class Served(NamedTuple):
     """Aggregates of what is served: weights (s,) that sum to 1, and the total uniform share."""
 
     weight: F64
@@ -73,8 +75,8 @@ def constrain(
 ) -> Constrained:
     """The explorer's pmf, moved just far enough towards the constrained optimum to keep every limit.
 
-    Every limit is on what is served, with the log's own mix of segments and all actions eligible. Limits on outcomes hold
-    for the 95 % quantile of the aggregate rate over posterior draws; volume and slot shares are known exactly.
+    Every limit is on what is served, with the log's own mix of segments and all actions eligible. Limits on outcomes
+    hold for the 95 % quantile of the aggregate rate over posterior draws; volume and slot shares are known exactly.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def constrain(
     """
     found = [*_outcome_limits(posterior, limits, seed), *_send_limits(posterior, limits)]
     weight = posterior.decisions / posterior.decisions.sum()
-    on = _Served(weight, uniform)
+    on = Served(weight, uniform)
     utility = mean_utility(posterior, objective)
     best, prices = _tightened(found, utility, on, posterior.segments.parents)
     values = {o: objective.values.get(o, 0.0) - prices.get(o, 0.0) for o in posterior.outcomes}
@@ -129,11 +131,12 @@ def _sends(actions: ActionSpace) -> F64:
     return np.array([float(f or 0) for f in actions.frequencies])
 
 
-def _tightened(limits: list[Limit], utility: F64, on: _Served, parents: I64) -> tuple[F64, dict[str, float]]:
+def _tightened(limits: list[Limit], utility: F64, on: Served, parents: I64) -> tuple[F64, dict[str, float]]:
     """The constrained optimum whose quantiles keep every limit, and the prices of the limits there."""
     bounds = [x.bound - SLACK * abs(x.bound) for x in limits]
+    over: list[float] = []
     for _ in range(ROUNDS):
-        best, prices = _solve(limits, bounds, utility, on)
+        best, prices = optimum(limits, bounds, utility, on)
         over = [on.quantile(best, x) - (x.bound - SLACK * abs(x.bound)) for x in limits]
         if max(over) <= 1e-12:
             return _filled(best, on.weight, parents), prices
@@ -146,8 +149,8 @@ def _tightened(limits: list[Limit], utility: F64, on: _Served, parents: I64) -> 
     )
 
 
-def _solve(limits: list[Limit], bounds: list[float], utility: F64, on: _Served) -> tuple[F64, dict[str, float]]:
-    """max Σ w U π subject to the bounds on what is served: HiGHS; its duals are the prices."""
+def optimum(limits: list[Limit], bounds: list[float], utility: F64, on: Served) -> tuple[F64, dict[str, float]]:
+    """Maximise Σ w U π under the bounds on what is served: HiGHS; its duals are the prices."""
     s, k = utility.shape
     kept = np.flatnonzero(on.weight > 0)
     rest = 1 - on.uniform
@@ -160,7 +163,7 @@ def _solve(limits: list[Limit], bounds: list[float], utility: F64, on: _Served) 
     once = kron(eye_array(kept.size), np.ones((1, k)), format="csr")
     gain = (weight * utility[kept]).ravel()
     unit = max(float(np.abs(gain).max()), 1e-300)
-    found = linprog(
+    found = _linprog(
         -gain / unit, csr_array(rows / scale[:, None]), room / scale, once, np.ones(kept.size), method="highs"
     )
     if found.status != 0:
@@ -172,7 +175,7 @@ def _solve(limits: list[Limit], bounds: list[float], utility: F64, on: _Served) 
     return pmf, {x.name: max(float(p), 0.0) for x, p in zip(limits, prices, strict=True)}
 
 
-def _infeasible(limits: list[Limit], bounds: list[float], on: _Served) -> SpecError:
+def _infeasible(limits: list[Limit], bounds: list[float], on: Served) -> SpecError:
     """The error that names the limit no policy keeps, with the least that is possible."""
     for limit, bound in zip(limits, bounds, strict=True):
         cheapest = np.eye(limit.cost.shape[1])[limit.cost.argmin(1)]
@@ -201,7 +204,7 @@ def _filled(best: F64, weight: F64, parents: I64) -> F64:
     return out
 
 
-def _smallest_share(explored: F64, best: F64, limits: list[Limit], on: _Served) -> float:
+def _smallest_share(explored: F64, best: F64, limits: list[Limit], on: Served) -> float:
     """The least α at which (1 − α) explored + α best keeps every limit, in the mean and in the quantile."""
     share = 0.0
     for x in limits:

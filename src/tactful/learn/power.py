@@ -58,7 +58,7 @@ def decisions_needed(
     Examples
     --------
     >>> decisions_needed("engaged", 0.1, 0.1, actions=2, periods=1)
-    Need(outcome='engaged', mean=0.1, change=0.01, decisions=15698, users=15698)
+    Need(outcome='engaged', mean=0.1, change=0.01, decisions=17268, users=17268)
     """
     ranges = {
         "a finite mean above 0": 0 < mean < math.inf,
@@ -75,5 +75,5 @@ def decisions_needed(
     change = mean * lift
     z = float(ndtri((1 + level) / 2) + ndtri(power))
     design = 1 + (periods - 1) * correlation
-    n = math.ceil(z**2 * mean * (actions / explore) * design / change**2)
+    n = math.ceil(z**2 * (mean + change) * (actions / explore) * design / change**2)
     return Need(outcome, mean, change, n, math.ceil(n / periods))

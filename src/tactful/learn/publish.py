@@ -44,8 +44,8 @@ def publish(
     objective
         What the outcomes are worth.
     limits
-        Bounds on what is served, at the log's mix of segments: outcomes for the 95 % quantile of the posterior, volume and
-        slot shares exactly (``learn.limits``). Prices of those that bind stand in ``prices``.
+        Bounds on what is served, at the log's mix of segments: outcomes for the 95 % quantile of the posterior, volume
+        and slot shares exactly (``learn.limits``). Prices of those that bind stand in ``prices``.
     explorer
         ``Thompson(draws=1024, sharpen=2)`` by default.
     uniform
@@ -115,6 +115,4 @@ def node_pmf(policy: Table) -> F64:
 def _overall(posterior: Posterior, by_node: Mapping[str, F64]) -> dict[str, float]:
     """Means over the decisions of the log, at its own mix of segments."""
     weight = posterior.decisions
-    if weight.sum() == 0:
-        return {name: float(values[0]) for name, values in by_node.items()}
     return {name: float(values @ weight / weight.sum()) for name, values in by_node.items()}

@@ -28,8 +28,9 @@ class Table:
 
     A segment that is not in the tree gets its nearest ancestor's row.
     ``uniform`` is the total share of the uniform pmf over the eligible actions. Periods before ``from_period`` or after
-    ``valid_until`` are refused (None: no bound). ``expected`` reports what the model expects per decision;
-    ``prices`` are those of the limits. ``objective``, ``limits``, ``prices``, ``expected`` and ``lineage`` do not change behaviour and not the version.
+    ``valid_until`` are refused (None: no bound). ``expected`` reports what the model expects per decision and
+    ``prices`` what the limits cost. ``objective``, ``limits``, ``prices``, ``expected`` and ``lineage`` do not change
+    behaviour and not the version.
     """
 
     actions: ActionSpace

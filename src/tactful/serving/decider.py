@@ -111,7 +111,12 @@ class Decider:
         if policy.from_period is not None or policy.valid_until is not None:
             policy.check_period(period, period)
         digest = blake2b(str(user).encode(), digest_size=8).digest()
-        message = digest + period.to_bytes(8, "little", signed=True)
+        try:
+            message = digest + period.to_bytes(8, "little", signed=True)
+        except OverflowError:
+            raise PolicyError(
+                f"period {period} has more than 64 bits", "period", "give the index of a period"
+            ) from None
         u = int.from_bytes(blake2b(message, key=self._key, digest_size=8).digest(), "little") >> 32
         fallback = None
         row = self._rows.get(segment)

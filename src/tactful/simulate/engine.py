@@ -27,6 +27,7 @@ MEASURES = (
     "expected_sessions",
     "expected_opt_outs",
     "days_alive",
+    "added_sessions",
 )
 NOTHING = np.empty((0, 0), np.int64)
 
@@ -94,7 +95,7 @@ class Engine:
         kept: float = 1.0,
         sent: I64 | None = None,
     ) -> None:
-        """Move people through the weeks of ``cadence`` (n, w) and ``slot`` (n, w), adding to ``out`` (n, windows, 8).
+        """Move people through the weeks of ``cadence`` (n, w) and ``slot`` (n, w), adding to ``out`` (n, windows, 9).
 
         ``windows`` (7·w,) is the window of each day (None: all in the first); ``kept`` the share of sends made; ``sent``
         (n, m) takes the sends of a single week.

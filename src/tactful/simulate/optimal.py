@@ -15,7 +15,7 @@ from tactful.simulate.plans import ByFatigue, Geometry, Plan, bucket
 from tactful.simulate.world import World
 
 BOUNDS = (1.0, 2.0, 3.0, 4.5, 6.5)  # of F: 2, 3, 4, 6 and 8 recent sends a week
-SHADOWS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # sessions
+SHADOWS = (0.0, 3.0, 6.0, 10.0, 16.0)  # sessions
 SWEEPS = 2000
 
 

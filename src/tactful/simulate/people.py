@@ -27,6 +27,7 @@ class People:
     leaves, ``zone`` (n,) into ``hours.zone_names``, ``channel`` (n,) into ``CHANNELS``; ``decides_us`` (n,) is the
     time of decisions within Monday. ``traits`` (n, 3), ``kinds`` (n, 2) and ``state`` (n, 8) are as in
     ``kernels.world``. ``dose`` (n, 5) holds what a log shows: fatigue, then the sends of the last four weeks.
+    ``visits`` (n,) counts the organic sessions of the warm-up.
     """
 
     row: U64
@@ -39,6 +40,7 @@ class People:
     kinds: I64
     state: F64
     dose: F64
+    visits: F64
 
     @property
     def n(self) -> int:
@@ -91,6 +93,7 @@ def draw_people(config: WorldConfig, users: int, first_user: int, seed: int) -> 
         kinds=np.ascontiguousarray(kinds, np.int64),
         state=state,
         dose=np.zeros((users, 1 + WEEKS_OF_DOSE)),
+        visits=np.zeros(users),
     )
 
 

@@ -19,7 +19,7 @@ from tactful.policies.base import POLICY
 from tactful.simulate.config import WEEK_US
 from tactful.simulate.delays import Clock
 from tactful.simulate.engine import MEASURES, ORIGIN, Engine
-from tactful.simulate.people import People, context, remember
+from tactful.simulate.people import JITTER_US, People, context, remember
 from tactful.simulate.plans import Drawn, Geometry, eligible, leaf_nodes
 from tactful.simulate.simulated import Events, Simulated
 
@@ -126,10 +126,10 @@ def _simulated(
     known = {o.name: decided + o.window_us for o in OUTCOMES}
     known["opted_out"] = np.where(flat["opted_out"] == 1, left_at(clock, people)[user], known["opted_out"])
     header = Header(config.actions, plan.segments, user_ids(people), plan.keys, plan.policy.version)
-    last = start + (periods - 1) * WEEK_US + int(people.decides_us.max())
-    log = to_log(header, table, OUTCOMES, last + max(o.window_us for o in OUTCOMES))
+    settled = start + (periods - 1) * WEEK_US + JITTER_US + max(o.window_us for o in OUTCOMES)
+    log = to_log(header, table, OUTCOMES, settled)
     truth = {o.name: flat[f"truth {o.name}"] for o in OUTCOMES if f"truth {o.name}" in flat}
-    return Simulated(log, truth, known, _events(clock, people, np.concatenate(sent, 1)) if sent else None)
+    return Simulated(log, truth, known, _events(clock, people, np.concatenate(sent, 1)) if sent else None, config.slots)
 
 
 def to_log(

@@ -61,6 +61,8 @@ class Simulated:
     truth: Mapping[str, F64]
     known_at: Mapping[str, I64] = field(default_factory=dict[str, I64])
     events: Events | None = None
+    slots: tuple[str, ...] = ()
+    """The local times that ``events.slot`` points into."""
 
     def cut(self, as_of: int) -> Simulated:
         """The same log as it stood at ``as_of`` (µs UTC): younger outcomes than their window are unknown."""
@@ -78,6 +80,7 @@ class Simulated:
             {o: v[rows] for o, v in self.truth.items()},
             {o: v[rows] for o, v in self.known_at.items()},
             self.events.until(as_of) if self.events else None,
+            self.slots,
         )
 
     def value(self, pmf: F64, outcome: str | Objective) -> F64:

@@ -9,13 +9,13 @@ import numpy as np
 
 from tactful.core.actions import DAY_US, ActionSpace
 from tactful.core.arrays import F64, I64
-from tactful.core.draw import ONE, draw_key, user_keys
+from tactful.core.draw import ONE, draw_key, to_shares, user_keys
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
 from tactful.kernels import world as kernel
 from tactful.simulate.delays import Clock
-from tactful.simulate.engine import MEASURES, Engine
+from tactful.simulate.engine import MEASURES, Engine, each_chunk
 from tactful.simulate.hours import allowed
 from tactful.simulate.people import WEEKS_OF_DOSE, People
 from tactful.simulate.plans import leaf_nodes
@@ -31,6 +31,9 @@ OUTCOMES = (
     Outcome("opens", "count", 6 * DAY_US, has_trials=True),
     Outcome("opted_out", "binary", 14 * DAY_US, absorbing=True),
 )
+
+
+TRUTHS = tuple(f"truth {o.name}" for o in OUTCOMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,16 @@ class Coin:
         return np.tile([1 - self.p, self.p], (nodes.size, 1))
 
 
-def run(engine: Engine, people: People, segments: Segments, policy: Logging | float, days: int, salt: str) -> Simulated:
+def run(
+    engine: Engine,
+    people: People,
+    segments: Segments,
+    policy: Logging | float,
+    days: int,
+    salt: str,
+    *,
+    truth: bool = True,
+) -> Simulated:
     """Decide and live through every slot of ``days`` days; people are moved."""
     config, per_day = engine.config, len(engine.config.slots)
     policy = policy if not isinstance(policy, int | float) else Coin(float(policy))
@@ -67,14 +79,15 @@ def run(engine: Engine, people: People, segments: Segments, policy: Logging | fl
     may = allowed(config) > 0
     columns: dict[str, Any] = {c: np.zeros(shape) for c in ("propensity", "sends", "engaged", "opens", "opted_out")}
     columns |= {"action": np.zeros(shape, np.int64), "context": np.zeros((*shape, len(CONTEXT)))}
-    columns |= {c: np.zeros((*shape, 2)) for c in ("propensities", *(f"truth {o.name}" for o in OUTCOMES))}
+    columns |= {c: np.zeros((*shape, 2)) for c in ("propensities", *(TRUTHS if truth else ()))}
     rows = np.zeros(shape, np.bool_)
     dose = people.dose[:, 1:].sum(1)
     for t in range(shape[1]):
         rows[:, t] = people.alive
         seen = np.stack([people.state[:, kernel.FATIGUE], dose / WEEKS_OF_DOSE], 1)
         served = serve(policy, node, seen, np.array([True, bool(may[t % per_day])]))
-        made = _slot(engine, people, t, draw(served, header.keys, np.full(people.n, t), draw_key(salt)))
+        made = _truth(engine, people, t) if truth else {}
+        made |= _slot(engine, people, t, *draw(served, header.keys, np.full(people.n, t), draw_key(salt)))
         for name, values in (made | {"propensities": served / ONE, "context": seen}).items():
             columns[name][:, t] = values
         gone = t - 7 * WEEKS_OF_DOSE * per_day
@@ -82,11 +95,8 @@ def run(engine: Engine, people: People, segments: Segments, policy: Logging | fl
     return _simulated(engine, people, header, rows, columns, may)
 
 
-def _slot(engine: Engine, people: People, t: int, drawn: tuple[I64, F64]) -> dict[str, Any]:
-    """What one slot brings, and what it would bring in expectation under either action."""
-    action, propensity = drawn
-    step = engine.one_step(people, t)
-    organic, nothing = step[:, [0, 0]], np.zeros(people.n)
+def _slot(engine: Engine, people: People, t: int, action: I64, propensity: F64) -> dict[str, Any]:
+    """What one slot brings; people are moved."""
     out = np.zeros((people.n, 1, len(MEASURES)))
     engine.slots(people, t, (action == SEND)[:, None], out)
     return {
@@ -96,10 +106,36 @@ def _slot(engine: Engine, people: People, t: int, drawn: tuple[I64, F64]) -> dic
         "opens": out[:, 0, kernel.OPENS],
         "engaged": out[:, 0, kernel.SESSIONS],
         "opted_out": out[:, 0, kernel.OPT_OUTS],
+    }
+
+
+def _truth(engine: Engine, people: People, t: int) -> dict[str, F64]:
+    """(n, 2) what one slot would bring in expectation under either action."""
+    step, nothing = engine.one_step(people, t), np.zeros(people.n)
+    return {
         "truth opens": np.stack([nothing, step[:, 1]], 1),
-        "truth engaged": organic + np.stack([nothing, step[:, 2]], 1),
+        "truth engaged": step[:, [0, 0]] + np.stack([nothing, step[:, 2]], 1),
         "truth opted_out": np.stack([nothing, step[:, 3]], 1),
     }
+
+
+def totals(engine: Engine, people: People, coin: Coin, days: int, salt: str) -> F64:
+    """(n, 1, measures) totals of each user over the days of a trial of a coin; people are moved."""
+    slots = days * len(engine.config.slots)
+    out = np.zeros((people.n, 1, len(MEASURES)))
+    keys, key = user_keys(user_ids(people)), draw_key(salt)
+    sends = np.empty((people.n, slots), np.bool_)
+    none, send = to_shares([1 - coin.p, coin.p])
+
+    def toss(part: slice) -> None:
+        user = np.repeat(keys[part], slots)
+        served = np.tile(np.array([none, send], np.uint64), (user.size, 1))
+        action, _ = draw(served, user, np.tile(np.arange(slots), part.stop - part.start), key)
+        sends[part] = (action == SEND).reshape(-1, slots)
+
+    each_chunk(people.n, engine.threads, toss)
+    engine.slots(people, 0, sends, out)
+    return out
 
 
 def _simulated(
@@ -120,6 +156,6 @@ def _simulated(
     }
     known = {o.name: decided + o.window_us for o in OUTCOMES}
     known["opted_out"] = np.where(flat["opted_out"] == 1, left_at(clock, people)[user], known["opted_out"])
-    log = to_log(header, table, OUTCOMES, int(decided.max()) + max(o.window_us for o in OUTCOMES))
-    truth: dict[str, F64] = {o.name: flat[f"truth {o.name}"] for o in OUTCOMES}
+    log = to_log(header, table, OUTCOMES, int(clock.table.max()) + max(o.window_us for o in OUTCOMES))
+    truth: dict[str, F64] = {o.name: flat[f"truth {o.name}"] for o in OUTCOMES if f"truth {o.name}" in flat}
     return Simulated(log, truth, known)

@@ -21,7 +21,7 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """Totals of each user: ``totals`` (n, windows, 8), of the ``MEASURES``, over the days between ``cuts``.
+    """Totals of each user: ``totals`` (n, windows, 9), of the ``MEASURES``, over the days between ``cuts``.
 
     ``expected_…`` are conditional expectations given the state of each day: the same means as the realised figures with
     a fraction of their noise. Everybody counts, opted out or not. ``alive`` (n,) is the state after the last day.

@@ -78,7 +78,9 @@ class World:
             return people
         half_life, quo = self.config.fatigue_half_life, self.config.status_quo
         people.state[:, kernel.FATIGUE] = max(0.0, quo * half_life / (7 * math.log(2)) - 0.5)
-        self._run(people, self.status_quo, -self.config.warmup_days, self.config.warmup_days, seed, threads=threads)
+        days = self.config.warmup_days
+        seen = self._run(people, self.status_quo, -days, days, seed, threads=threads)
+        people.visits[:] = seen[:, 0, kernel.SESSIONS] - seen[:, 0, kernel.ADDED_SESSIONS]
         return people
 
     def value(
@@ -130,7 +132,7 @@ class World:
         cuts: Sequence[int] = (),
         threads: int | None = None,
     ) -> F64:
-        """(n, windows, 8) totals; people are moved."""
+        """(n, windows, 9) totals; people are moved."""
         windows = np.searchsorted(np.array(cuts[1:-1], np.int64), np.arange(days), "right").astype(np.int64)
         out = np.zeros((people.n, max(1, len(cuts) - 1), len(MEASURES)))
         engine = Engine(self.config, seed, threads)
@@ -145,6 +147,28 @@ class World:
             if step == 7:
                 remember(people, out[:, :, kernel.SENDS].sum(1) - before, self.config.fatigue_half_life)
         return out
+
+    def trial_value(
+        self,
+        policy: float,
+        days: int,
+        users: int | People,
+        *,
+        seed: int,
+        first_user: int = 0,
+        salt: str = "trial",
+        threads: int | None = None,
+    ) -> Value:
+        """Realised and expected figures of sending with probability ``policy`` at every slot, as :meth:`trial` does.
+
+        The draws are the trial's own, so that probabilities compare under common random numbers.
+        """
+        people = users.copy() if isinstance(users, People) else self.people(
+            users, seed=seed, first_user=first_user, threads=threads
+        )  # fmt: skip
+        alive = people.alive
+        totals = trial.totals(Engine(self.config, seed, threads), people, trial.Coin(policy), days, salt)
+        return Value((0, days), people.leaf, totals, alive, people.alive)
 
     def one_step(
         self, people: People, *, per_week: Sequence[float] | None = None, days: int = 7, week: int = 0,
@@ -227,6 +251,7 @@ class World:
         first_user: int = 0,
         warm: bool = False,
         as_of: int | None = None,
+        truth: bool = True,
         threads: int | None = None,
     ) -> Simulated:
         """Send or none at every slot, as in a micro-randomised trial: the log has one row a user, day and slot.
@@ -237,5 +262,5 @@ class World:
         if days < 1:
             raise SpecError(f"{days} days make no log", "trial", "ask for at least one")
         people = self.people(users, seed=seed, first_user=first_user, warm=warm, threads=threads)
-        made = trial.run(Engine(self.config, seed, threads), people, self.segments, policy, days, salt)
+        made = trial.run(Engine(self.config, seed, threads), people, self.segments, policy, days, salt, truth=truth)
         return made if as_of is None else made.cut(as_of)
