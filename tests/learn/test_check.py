@@ -200,8 +200,8 @@ def test_without_propensities_nothing_can_be_evaluated():
     found = check(log)
     assert found.uniform == {}
     assert found.can == ["fit a policy on engaged"]
-    (cannot,) = found.cannot
-    assert "randomise a slice first (tactful init)" in cannot
+    assert "randomise a slice first (tactful init)" in found.cannot[0]
+    assert "trust a fitted policy" in found.cannot[1]
     assert {s.min_propensity for s in found.support} == {None}
 
 

@@ -27,14 +27,12 @@ def test_a_holdout_is_named_by_its_salt_and_share():
 
 
 def test_every_look_is_counted_by_holdout(tmp_path):
-    log, other = tmp_path / "log.parquet", Lineage(split_salt="other", split_share=0.3)
+    path, other = ledger_path(tmp_path / "log.parquet"), Lineage(split_salt="other", split_share=0.3)
     before = datetime.now(UTC).replace(microsecond=0)
-    assert [enter(log, LINEAGE, LOOK), enter(log, other, LOOK), enter(log, LINEAGE, LOOK | {"policy": "4567"})] == [
-        1,
-        1,
-        2,
-    ]
-    ledger = json.loads(ledger_path(log).read_text())
+    assert enter(path, LINEAGE, LOOK) == 1
+    assert enter(path, other, LOOK) == 1
+    assert enter(path, LINEAGE, LOOK | {"policy": "4567"}) == 2
+    ledger = json.loads(path.read_text())
     assert ledger["format"] == 1
     looks = ledger["holdouts"]["split:0.3"]["looks"]
     assert [x["policy"] for x in looks] == ["0123", "4567"]
@@ -42,36 +40,29 @@ def test_every_look_is_counted_by_holdout(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["log.parquet.ledger.json"]
 
 
-def test_a_folder_of_partitions_has_its_ledger_beside_it(tmp_path):
-    (tmp_path / "log").mkdir()
-    enter(tmp_path / "log", LINEAGE, LOOK)
-    assert (tmp_path / "log.ledger.json").is_file()
-
-
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"holdouts": 3}', b'{"holdouts": {"split:0.3": {}}}', b"\xff"])
 def test_a_damaged_ledger_is_refused_and_kept(tmp_path, raw):
-    log = tmp_path / "log.parquet"
-    ledger_path(log).write_bytes(raw)
+    path = tmp_path / "ledger.json"
+    path.write_bytes(raw)
     with pytest.raises(LogError, match="ledger is damaged"):
-        enter(log, LINEAGE, LOOK)
-    assert ledger_path(log).read_bytes() == raw
+        enter(path, LINEAGE, LOOK)
+    assert path.read_bytes() == raw
 
 
 def test_where_it_cannot_be_written_it_says_so(tmp_path):
     with pytest.raises(LogError, match="cannot be written"):
-        enter(tmp_path / "nowhere" / "log.parquet", LINEAGE, LOOK)
+        enter(tmp_path / "nowhere" / "ledger.json", LINEAGE, LOOK)
 
 
 def test_a_place_that_is_no_file_is_refused(tmp_path):
-    (tmp_path / "log.parquet.ledger.json").mkdir()
     with pytest.raises(LogError, match="ledger"):
-        enter(tmp_path / "log.parquet", LINEAGE, LOOK)
+        enter(tmp_path, LINEAGE, LOOK)
 
 
-def test_entries_of_a_newer_tactful_are_kept(tmp_path):
-    log = tmp_path / "log.parquet"
+def test_what_else_stands_in_it_is_kept(tmp_path):
+    path = tmp_path / "ledger.json"
     kept = {"format": 1, "holdouts": {"split:0.3": {"looks": [], "spent": 0.01}}, "more": [1]}
-    ledger_path(log).write_text(json.dumps(kept))
-    enter(log, LINEAGE, LOOK)
-    ledger = json.loads(ledger_path(log).read_text())
+    path.write_text(json.dumps(kept))
+    enter(path, LINEAGE, LOOK)
+    ledger = json.loads(path.read_text())
     assert (ledger["more"], ledger["holdouts"]["split:0.3"]["spent"]) == ([1], 0.01)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference import estimators as reference
-from tactful.ope.estimators import clipped_ips, dm, dr, ips, marginal_weights, mips, shrunk_dr, snips, sndr, switch_dr
+from tactful.ope.estimators import clipped_ips, dm, dr, ips, marginal_weights, mips, shrunk_dr, sndr, snips, switch_dr
 
 LOGGING, TARGET = np.array([0.5, 0.3, 0.2]), np.array([0.0, 0.1, 0.9])
 RATE = np.array([0.1, 0.8, 0.4])

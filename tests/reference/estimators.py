@@ -54,12 +54,12 @@ def effective(weight):
 
 
 def clipped_ips(reward, weight, clip):
-    """Ionides 2008, eq. (2)."""
-    return centred([(w if w < clip else clip) * r for w, r in zip(weight, reward, strict=True)])
+    """Ionides 2008: truncated weights."""
+    return centred([min(w, clip) * r for w, r in zip(weight, reward, strict=True)])
 
 
 def sndr(reward, weight, action, q, pmf):
-    """Thomas & Brunskill 2016, section 5, at one step: the model's mean plus a ratio of means."""
+    """Thomas & Brunskill 2016, at one step: the model's mean plus a ratio of means."""
     model, own = dm(q, pmf)
     residual = [r - vs[a] for r, a, vs in zip(reward, action, q, strict=True)]
     ratio, influence = snips(residual, weight)
@@ -76,7 +76,7 @@ def switch_dr(reward, weight, action, q, pmf, tau):
 
 
 def shrunk_dr(reward, weight, action, q, pmf, shrink):
-    """Su et al. 2020, eq. (7): weights λ / (w² + λ) · w."""
+    """Su et al. 2020: weights λ / (w² + λ) · w."""
     rows = []
     for r, w, a, ps, vs in zip(reward, weight, action, pmf, q, strict=True):
         rows.append(sum(p * v for p, v in zip(ps, vs, strict=True)) + shrink / (w * w + shrink) * w * (r - vs[a]))
@@ -84,7 +84,7 @@ def shrunk_dr(reward, weight, action, q, pmf, shrink):
 
 
 def mips(reward, action, pmf, logging, band):
-    """Saito & Joachims 2022, eq. (6): weights of the logged action's band."""
+    """Saito & Joachims 2022: weights of the logged action's band."""
     rows = []
     for r, a, ps, es in zip(reward, action, pmf, logging, strict=True):
         alike = [b for b in range(len(band)) if band[b] == band[a]]
@@ -93,7 +93,7 @@ def mips(reward, action, pmf, logging, band):
 
 
 def slope(values, widths):
-    """Tucker & Lee 2021, algorithm 1, as a search for the largest j whose every pair agrees."""
+    """Tucker & Lee 2021, as a search for the largest j whose every pair agrees."""
     order = sorted(range(len(values)), key=lambda i: -widths[i])
     best = order[0]
     for j in range(1, len(order)):

@@ -29,7 +29,9 @@ class Fading:
     def __post_init__(self) -> None:
         """Refuse what cannot fade."""
         if self.half_life_days <= 0 or self.period_days < 1 or (self.per_day is not None and self.per_day < 1):
-            raise SpecError("half-life, days and slots must be positive", "fatigue", "6 days, and weeks of 7, are usual")
+            raise SpecError(
+                "half-life, days and slots must be positive", "fatigue", "6 days, and weeks of 7, are usual"
+            )
 
     @property
     def added(self) -> float:
@@ -56,7 +58,7 @@ class Fading:
 def with_dose(frame: pl.DataFrame, *, sends: str = "opens_trials", fading: Fading | None = None) -> pl.DataFrame:
     """A log's rows with ``x_fatigue`` and ``x_recent_dose``, of what was sent before each decision.
 
-    Fatigue D = Σ_j s_j · weight · 2^(−age_j / h); recent dose is the mean number of sends a week over the 28 days before.
+    Fatigue D = Σ_j s_j · weight · 2^(−age_j / h); recent dose is the mean sends a week over the 28 days before.
     A user's first row has none of either. The simulated world writes the same two columns into its logs.
 
     Parameters

@@ -81,7 +81,7 @@ def slots(seed, row, plan, rates, traits, kinds, hours, factors, weekdays, days,
             d = day - plan[0] // per_day
             w = plan[3 + t]
             lane = np.uint64(day) * LANES + np.uint64(s + 1)
-            first, second = block(seed, row[i], lane)
+            _, second = block(seed, row[i], lane)
             mu = traits[i, RATE] * state[i, STAYING] * days[1, d] * np.exp(state[i, HABIT])
             out[i, w, SESSIONS] += poisson(unit(second >> HALF), mu / per_day)
             out[i, w, EXPECTED_SESSIONS] += mu / per_day
@@ -132,7 +132,8 @@ def one_step(plan, rates, traits, kinds, hours, factors, weekdays, days, state, 
         log_odds = traits[i, LOG_ODDS] + hours[at_hour, s] + days[0, 0]
         log_odds += weekdays[kinds[i, WEEKDAY_ROW], (plan[1] + day) % 7]
         p, _, quits = reaction(
-            state[i, FATIGUE], state[i, HABIT], state[i, SINCE], traits[i, TOLERANCE], log_odds, factors[at_hour, s], rates
+            state[i, FATIGUE], state[i, HABIT], state[i, SINCE], traits[i, TOLERANCE], log_odds, factors[at_hour, s],
+            rates,
         )  # fmt: skip
         out[i, 0] = mu / hours.shape[1]
         out[i, 1] = p

@@ -134,19 +134,26 @@ def _sends(actions: ActionSpace) -> F64:
 def _tightened(limits: list[Limit], utility: F64, on: Served, parents: I64) -> tuple[F64, dict[str, float]]:
     """The constrained optimum whose quantiles keep every limit, and the prices of the limits there."""
     bounds = [x.bound - SLACK * abs(x.bound) for x in limits]
+    least = [on.mean(np.eye(x.cost.shape[1])[x.cost.argmin(1)], x) for x in limits]
     over: list[float] = []
     for _ in range(ROUNDS):
         best, prices = optimum(limits, bounds, utility, on)
         over = [on.quantile(best, x) - (x.bound - SLACK * abs(x.bound)) for x in limits]
         if max(over) <= 1e-12:
             return _filled(best, on.weight, parents), prices
-        bounds = [b - max(o, 0.0) * 1.01 if o > 1e-12 else b for b, o in zip(bounds, over, strict=True)]
+        bounds = [_lower(b, o, f) if o > 1e-12 else b for b, o, f in zip(bounds, over, least, strict=True)]
     worst = limits[int(np.argmax(over))]
     raise SpecError(
         f"{worst.name} = {worst.bound:g} cannot be kept with {100 * QUANTILE:g} % certainty on this little data",
         "[limits]",
         "raise the limit, lower --uniform, or log more decisions",
     )
+
+
+def _lower(bound: float, over: float, least: float) -> float:
+    """A tighter bound on the mean, but never one below the ``least`` that a policy reaches."""
+    tighter = bound - 1.01 * over
+    return tighter if tighter > least else (bound + least) / 2
 
 
 def optimum(limits: list[Limit], bounds: list[float], utility: F64, on: Served) -> tuple[F64, dict[str, float]]:

@@ -35,9 +35,9 @@ def decisions_needed(
 ) -> Need:
     """Decisions of a randomised slice after which one fixed action's value can be told from the logging policy's.
 
-    n = (z_{(1+level)/2} + z_power)² · m₂/p · D / change², with m₂ = mean (as for a rate or a Poisson count),
-    p = explore / actions the propensity of the rarest action, and D = 1 + (periods − 1) · correlation the design effect
-    of repeating users (Kish 1965).
+    n = (z_{(1+level)/2} + z_power)² · m₂/p · D / change², with m₂ = mean + change (the variance of a Poisson
+    count at the changed mean, and that of a small rate), p = explore / actions the propensity of the rarest action, and
+    D = 1 + (periods − 1) · correlation the design effect of repeating users (Kish 1965).
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ def decisions_needed(
 
     Examples
     --------
-    >>> decisions_needed("engaged", 0.1, 0.1, actions=2, periods=1)
-    Need(outcome='engaged', mean=0.1, change=0.01, decisions=17268, users=17268)
+    >>> decisions_needed("engaged", 0.1, 0.1, actions=2, periods=1).decisions
+    17268
     """
     ranges = {
         "a finite mean above 0": 0 < mean < math.inf,

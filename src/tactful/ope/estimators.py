@@ -64,7 +64,7 @@ def clipped_ips(reward: F64, weight: F64, clip: float) -> Estimate:
     """Clipped IPS: V = mean(min(w, M) r), φ = min(w, M) r − V.
 
     Low by the reward beyond ``clip`` M where rewards are positive; unbiased once M is at least the largest weight.
-    Reference: Ionides 2008, eq. (2).
+    Reference: Ionides 2008 (truncated importance sampling).
     """
     return _mean(np.minimum(weight, clip) * reward, weight)
 
@@ -73,7 +73,7 @@ def sndr(reward: F64, weight: F64, q_logged: F64, q_target: F64) -> Estimate:
     """Self-normalised DR: V = mean(q_target) + R with R = Σ w (r − q_logged) / Σ w.
 
     φ = q_target − mean(q_target) + w (r − q_logged − R) / w̄. Biased by O(1/n), and DR where the mean weight is 1; NaN
-    where all weights are 0. Reference: Thomas & Brunskill 2016, section 5 (weighted doubly robust), at one step.
+    where all weights are 0. Reference: Thomas & Brunskill 2016 (weighted doubly robust), at one step.
     """
     residual = snips(reward - q_logged, weight)
     model = _mean(q_target, weight)
@@ -84,7 +84,7 @@ def switch_dr(reward: F64, weight: F64, q_logged: F64, q_target: F64, tau: float
     """Switch-DR: the row mean of q_target + w 1{w ≤ τ} (r − q_logged), φ the row less V.
 
     Trusts q̂ where weights exceed ``tau``: biased by π(w > τ) times the error of q̂ there. DR from the largest weight
-    on, the direct method below the smallest. Reference: Wang et al. 2017, eq. (5), doubly robust form.
+    on, the direct method below the smallest. Reference: Wang et al. 2017 (SWITCH, doubly robust form).
     """
     return _mean(q_target + np.where(weight <= tau, weight, 0.0) * (reward - q_logged), weight)
 
@@ -93,7 +93,7 @@ def shrunk_dr(reward: F64, weight: F64, q_logged: F64, q_target: F64, shrink: fl
     """DR with optimistic shrinkage: the row mean of q_target + ŵ (r − q_logged), ŵ = λ w / (w² + λ), λ ``shrink``.
 
     Minimises a bound on the squared error; DR as λ → ∞ and the direct method at λ = 0, biased between.
-    Reference: Su et al. 2020 (Doubly robust off-policy evaluation with shrinkage), eq. (7).
+    Reference: Su et al. 2020 (doubly robust off-policy evaluation with shrinkage).
     """
     if np.isinf(shrink):
         return dr(reward, weight, q_logged, q_target)
@@ -106,7 +106,7 @@ def mips(reward: F64, band_weight: F64) -> Estimate:
 
     ``band_weight`` (n,) comes from ``marginal_weights``. Unbiased where the reward depends on the action through its
     band alone, given x, and logging could take every band that the target takes; its weights are never more extreme
-    than those of single actions. Reference: Saito & Joachims 2022, eq. (6).
+    than those of single actions. Reference: Saito & Joachims 2022 (MIPS).
     """
     return ips(reward, band_weight)
 
@@ -116,7 +116,7 @@ def marginal_weights(target: F64, logging: F64, band: I64, action: I64) -> F64:
 
     ``target`` and ``logging`` (n, k) are pmfs, ``band`` (k,) codes of the actions from 0, ``action`` (n,) the logged.
     """
-    members = band[:, None] == np.arange(band.max() + 1)
+    members = np.eye(int(band.max()) + 1)[band]
     rows, chosen = np.arange(action.size), band[action]
     return (target @ members)[rows, chosen] / (logging @ members)[rows, chosen]
 

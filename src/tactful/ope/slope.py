@@ -18,7 +18,7 @@ SLACK = 6**0.5 - 1
 class Choice(NamedTuple):
     """The chosen member's place in the family as given, its parameter and its estimate."""
 
-    index: int
+    place: int
     parameter: float
     estimate: Estimate
 
@@ -29,7 +29,7 @@ def choose(family: Sequence[Estimate], width: F64) -> int:
     Sort by ``width`` (m,), the half-widths CNF of the members, descending; go on while
     |θ_j − θ_i| ≤ CNF_i + (√6 − 1) CNF_j for all earlier i. Where widths bound the deviations and bias grows as widths
     shrink, the error is within a constant of the best member's. Members that are not finite are passed over.
-    O(m²). Reference: Tucker & Lee 2021, algorithm 1; Su et al. 2020 (SLOPE), section 3.
+    O(m²). Reference: Tucker & Lee 2021 (SLOPE++); Su et al. 2020 (SLOPE).
 
     Raises
     ------
@@ -62,18 +62,14 @@ def choose_clip(reward: F64, weight: F64, user: I64, *, level: float = 0.95) -> 
     return _best([clipped_ips(reward, weight, float(m)) for m in points], points, user, level)
 
 
-def choose_switch(
-    reward: F64, weight: F64, q_logged: F64, q_target: F64, user: I64, *, level: float = 0.95
-) -> Choice:
+def choose_switch(reward: F64, weight: F64, q_logged: F64, q_target: F64, user: I64, *, level: float = 0.95) -> Choice:
     """Switch-DR with τ by SLOPE++ over ``grid(weight)``; see ``choose_clip``."""
     points = grid(weight)
     family = [switch_dr(reward, weight, q_logged, q_target, float(t)) for t in points]
     return _best(family, points, user, level)
 
 
-def choose_shrink(
-    reward: F64, weight: F64, q_logged: F64, q_target: F64, user: I64, *, level: float = 0.95
-) -> Choice:
+def choose_shrink(reward: F64, weight: F64, q_logged: F64, q_target: F64, user: I64, *, level: float = 0.95) -> Choice:
     """DR with optimistic shrinkage with λ by SLOPE++ over squares of ``grid(weight)`` and ∞; see ``choose_clip``."""
     points = np.append(grid(weight) ** 2, np.inf)
     family = [shrunk_dr(reward, weight, q_logged, q_target, float(s)) for s in points]

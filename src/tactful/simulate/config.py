@@ -117,7 +117,7 @@ class WorldConfig:
     """Weekly cadences that policies choose from; their slots are among ``slots``."""
 
     dominance: float = 0.7
-    """Share of a leaf's users who have the leaf's chronotype, the others evenly. Chosen: slots of a mixture .77–1.18."""
+    """Share of a leaf's users with the leaf's chronotype, the others evenly. Chosen: slots of a mixture .77–1.18."""
     peaks_h: Four = (7.5, 12.0, 20.0, 23.0)
     widths_h: Four = (1.2, 1.5, 1.8, 1.5)
     """Local hour and spread of each chronotype's bump. Peak to trough 7–22 h: 2.1 (Airship's and Localytics' hours)."""
@@ -178,8 +178,8 @@ class WorldConfig:
     """Share of organic visits lost with an opt-out. Chosen; direction: 22–31 % of those pestered stop using the app
     (Localytics)."""
     replace_days: float = 1.5
-    """An open replaces an organic visit expected within this time. Chosen; direction: Instagram, Pinterest (active users
-    come anyway)."""
+    """An open replaces an organic visit expected within this time. Chosen; direction: Instagram, Pinterest (active
+    users come anyway)."""
 
     open_delay_h: tuple[float, float, float] = (7 / 60, 48 / 60, 5.5)
     """Median delay of an open by channel (iOS, Android, e-mail)."""
@@ -200,7 +200,7 @@ class WorldConfig:
     start: str = "2026-01-05T00:00:00Z"
     """Monday on which day 0's week is decided; local day 0 is the Tuesday, so that every send follows its decision."""
     status_quo: int = 5
-    """Sends a week at any slot before a study starts. Chosen: 4, 5 and 7 show the nine regularities, 3 and 10 do not."""
+    """Sends a week at any slot before a study starts. Chosen: 4, 5 and 7 show the nine regularities, 3 and 10 not."""
     warmup_days: int = 28
     """Days of the status quo before a value is measured."""
     drift: Drift = field(default_factory=Drift)

@@ -95,19 +95,18 @@ class Engine:
         kept: float = 1.0,
         sent: I64 | None = None,
     ) -> None:
-        """Move people through the weeks of ``cadence`` (n, w) and ``slot`` (n, w), adding to ``out`` (n, windows, 9).
+        """Move people through the weeks of ``cadence`` (n, w) and ``slot`` (n, w), adding to ``out``.
 
-        ``windows`` (7·w,) is the window of each day (None: all in the first); ``kept`` the share of sends made; ``sent``
-        (n, m) takes the sends of a single week.
+        ``out`` is (n, windows, 9); ``windows`` (7·w,) the window of each day (None: all in the first); ``kept`` the
+        share of sends made; ``sent`` (n, m) takes the sends of a single week.
         """
         weeks = cadence.shape[1]
-        windows = np.zeros(7 * weeks, np.int64) if windows is None else windows
+        into = _first(7 * weeks) if windows is None else windows
         step = 1 if self.config.drift.hour_shift_per_year else weeks
         for w in range(0, weeks, step):
-            days = slice(7 * w, 7 * (w + step))
-            self._cadences(
-                people, first_day + 7 * w, cadence[:, w : w + step], slot[:, w : w + step], out, windows[days], kept, sent
-            )  # fmt: skip
+            part, day = slice(w, w + step), 7 * w
+            arrays = (cadence[:, part], slot[:, part], out, into[day : day + 7 * step])
+            self._cadences(people, first_day + day, *arrays, kept, sent)
 
     def _cadences(
         self, people: People, first: int, cadence: I64, slot: I64, out: F64, windows: I64, kept: float, sent: I64 | None
@@ -176,3 +175,7 @@ class Engine:
 
 
 ORIGIN = 1 << 20  # keys of days are counted from here, so that a warm-up before day 0 has its own
+
+
+def _first(days: int) -> I64:
+    return np.zeros(days, np.int64)

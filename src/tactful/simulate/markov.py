@@ -92,7 +92,7 @@ class MarkovWorld:
     def discounted(self, pmf: F64, discount: float) -> F64:
         """(levels + 1,) exact Σ_t γ^t E r_t from each state: the solution of (I − γP)v = r."""
         chain, reward = self._under(pmf)
-        return np.linalg.solve(np.eye(len(chain)) - discount * chain, reward)
+        return np.asarray(np.linalg.solve(np.eye(len(chain)) - discount * chain, reward), np.float64)
 
     def occupancy(self, pmf: F64, horizon: int) -> F64:
         """(horizon, levels + 1) exact distribution of the state by day, from rested."""

@@ -10,6 +10,7 @@ import numpy as np
 from tactful.core.arrays import F64, I64
 from tactful.kernels import world as kernel
 from tactful.simulate.engine import MEASURES, Engine
+from tactful.simulate.living import live
 from tactful.simulate.people import People
 from tactful.simulate.plans import ByFatigue, Geometry, Plan, bucket
 from tactful.simulate.world import World
@@ -59,7 +60,7 @@ class Search:
         met = self._cells(people, 7, self.price)
         for done in range(1, self.rounds + 1):
             led = people.copy()
-            _live(Engine(self.world.config, seed, self.threads), led, plans[-1], 12)
+            live(Engine(self.world.config, seed, self.threads), led, plans[-1], 0, 84)
             here = self._cells(led, 7, self.price)
             met = Cells(*(a + (b - a) / (done + 1) for a, b in zip(met, here, strict=True)))
             plans.append(self._plan(self._solve(met, self._moves(led, seed))))
@@ -139,11 +140,3 @@ class Cells(NamedTuple):
     reward: F64
     leave: F64
     lost: F64
-
-
-def _live(engine: Engine, people: People, plan: Plan, weeks: int) -> None:
-    """Move people through some weeks of a plan."""
-    out = np.zeros((people.n, 1, len(MEASURES)))
-    for week in range(weeks):
-        cadence, slot = plan.weeks(people, week, 1)
-        engine.cadences(people, 7 * week, cadence, slot, out)

@@ -52,7 +52,9 @@ class PlainWorld:
         """Refuse what is no surface."""
         if not len(self.leaves) == len(self.peak_h) == len(self.ideal) or not self.leaves:
             raise SpecError("leaves, peaks and ideals differ in number", "[plain]", "give one of each a leaf")
-        if any(f is None or (f and s is None) for s, f in zip(self.actions.slots, self.actions.frequencies, strict=True)):
+        if any(
+            f is None or (f and s is None) for s, f in zip(self.actions.slots, self.actions.frequencies, strict=True)
+        ):
             raise SpecError("the plain world needs cadences", "[plain] actions", "give slots and frequencies")
 
     @property

@@ -123,6 +123,7 @@ class Drawn:
     salt: str = "simulate"
     kept: float = 1.0
     by_week: bool = True
+    threads: int | None = None
 
     def weeks(self, people: People, week: int, weeks: int) -> tuple[I64, I64]:
         """The draw of one week; the plan is asked week by week."""
@@ -132,7 +133,7 @@ class Drawn:
         space = Geometry.of(self.config)
         return space.cadence[action][:, None], space.slot[action][:, None]
 
-    def decide(self, people: People, week: int, *, vectors: bool = False, threads: int | None = 1) -> Decided:
+    def decide(self, people: People, week: int, *, vectors: bool = False) -> Decided:
         """(n,) actions and exact propensities of a week, and the integers (n, k) where they are asked for."""
         node = self.policy.segments.locate(self.segments)[leaf_nodes(self.config, self.segments)[people.leaf]]
         may = eligible(self.config)
@@ -150,7 +151,7 @@ class Drawn:
             if vectors:
                 made.shares[part] = served
 
-        each_chunk(people.n, threads, work)
+        each_chunk(people.n, self.threads, work)
         return made
 
 

@@ -86,7 +86,7 @@ def weekly(
 def _week(engine: Engine, people: People, plan: Drawn, week: int, keep: Keep) -> dict[str, Any]:
     """Columns of one week for all users; those who had opted out before it are left out later."""
     space = Geometry.of(plan.config)
-    action, propensity, shares = plan.decide(people, week, vectors=keep.vectors, threads=engine.threads)
+    action, propensity, shares = plan.decide(people, week, vectors=keep.vectors)
     made: dict[str, Any] = {"action": action, "propensity": propensity, "context": context(people)}
     if keep.vectors:
         made["propensities"] = shares / ONE

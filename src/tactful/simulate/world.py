@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 
 from tactful.core.actions import ActionSpace, time_us
-from tactful.core.arrays import F64, I64
+from tactful.core.arrays import F64
 from tactful.core.draw import user_keys
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
 from tactful.kernels import world as kernel
 from tactful.simulate import records, trial
 from tactful.simulate.config import WorldConfig
-from tactful.simulate.engine import MEASURES, Engine
-from tactful.simulate.people import People, draw_people, remember
+from tactful.simulate.engine import Engine
+from tactful.simulate.hours import hour_rows
+from tactful.simulate.living import live
+from tactful.simulate.people import People, draw_people
 from tactful.simulate.plans import ANY, Drawn, Fixed, Geometry, Plan
 from tactful.simulate.records import Progress
 from tactful.simulate.simulated import Simulated
@@ -79,7 +82,7 @@ class World:
         half_life, quo = self.config.fatigue_half_life, self.config.status_quo
         people.state[:, kernel.FATIGUE] = max(0.0, quo * half_life / (7 * math.log(2)) - 0.5)
         days = self.config.warmup_days
-        seen = self._run(people, self.status_quo, -days, days, seed, threads=threads)
+        seen = live(Engine(self.config, seed, threads), people, self.status_quo, -days, days)
         people.visits[:] = seen[:, 0, kernel.SESSIONS] - seen[:, 0, kernel.ADDED_SESSIONS]
         return people
 
@@ -110,43 +113,20 @@ class World:
         )  # fmt: skip
         if horizon < 7 or horizon % 7 or any(not 0 <= c <= horizon for c in cuts):
             raise SpecError(f"a horizon of {horizon} days", "value", "give whole weeks, and cuts within them")
-        plan = self.plan(policy, people) if hasattr(policy, "pmf") else policy  # type: ignore[arg-type]
+        plan = (
+            cast("Plan", policy)
+            if hasattr(policy, "weeks")
+            else self.plan(cast("Logging", policy), people, threads=threads)
+        )
         alive = people.alive
         at = tuple(sorted({0, horizon, *cuts}))
-        totals = self._run(people, plan, 0, horizon, seed, cuts=at, threads=threads)  # type: ignore[arg-type]
+        totals = live(Engine(self.config, seed, threads), people, plan, 0, horizon, at)
         return Value(at, people.leaf, totals, alive, people.alive)
 
-    def plan(self, policy: Logging, people: People, salt: str = "simulate") -> Drawn:
+    def plan(self, policy: Logging, people: People, *, salt: str = "simulate", threads: int | None = None) -> Drawn:
         """A policy as a plan for these people, with the keys of their identifiers."""
         keys = user_keys(records.user_ids(people))
-        return Drawn(self.config, policy, keys, self.segments, self.first_period, salt)
-
-    def _run(
-        self,
-        people: People,
-        plan: Plan,
-        first_day: int,
-        days: int,
-        seed: int,
-        *,
-        cuts: Sequence[int] = (),
-        threads: int | None = None,
-    ) -> F64:
-        """(n, windows, 9) totals; people are moved."""
-        windows = np.searchsorted(np.array(cuts[1:-1], np.int64), np.arange(days), "right").astype(np.int64)
-        out = np.zeros((people.n, max(1, len(cuts) - 1), len(MEASURES)))
-        engine = Engine(self.config, seed, threads)
-        # Fixed plans before day 0 still move the dose week by week, which contextual policies will ask for.
-        step = 7 if plan.by_week or first_day < 0 else days
-        for at in range(0, days, step):
-            week = (first_day + at) // 7
-            cadence, slot = plan.weeks(people, week, step // 7)
-            before = out[:, :, kernel.SENDS].sum(1) if step == 7 else np.empty(0)
-            part = windows[at : at + step]
-            engine.cadences(people, first_day + at, cadence, slot, out, windows=part, kept=plan.kept)
-            if step == 7:
-                remember(people, out[:, :, kernel.SENDS].sum(1) - before, self.config.fatigue_half_life)
-        return out
+        return Drawn(self.config, policy, keys, self.segments, self.first_period, salt, threads=threads)
 
     def trial_value(
         self,
@@ -189,6 +169,14 @@ class World:
         np.add.at(total, people.leaf, each)
         with np.errstate(invalid="ignore"):
             return total / np.bincount(people.leaf, minlength=len(total))[:, None, None]
+
+    def slot_log_odds(self, people: People) -> F64:
+        """(n, slots) what the hour adds to each user's log-odds of an open: an oracle."""
+        return hour_rows(self.config)[0][people.kinds[:, kernel.HOUR_ROW]]
+
+    def uplift(self, people: People, slot: int = 0) -> F64:
+        """(n,) sessions that a send at a slot of day 0 would add in expectation: an oracle."""
+        return Engine(self.config, 0).one_step(people, slot)[:, 2]
 
     def simulate(
         self,
@@ -235,7 +223,7 @@ class World:
         if periods < 1:
             raise SpecError(f"{periods} periods make no log", "simulate", "ask for at least one")
         people = self.people(users, seed=seed, first_user=first_user, warm=warm, threads=threads)
-        plan = self.plan(policy or StatusQuo(self.actions, self.segments), people, salt)
+        plan = self.plan(policy or StatusQuo(self.actions, self.segments), people, salt=salt, threads=threads)
         keep = records.Keep(truth, vectors, events)
         made = records.weekly(Engine(self.config, seed, threads), people, plan, periods, keep, progress)
         return made if as_of is None else made.cut(as_of)

@@ -1,0 +1,94 @@
+"""Betting by user: when does wealth K_t(μ) = Π (1 + λ_u D_u(μ)) first reach 1/α, and which means does it leave.
+
+Reference: Waudby-Smith & Ramdas 2023 (betting); Waudby-Smith et al. 2022 (off-policy, with capped models).
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+import numpy as np
+
+from tactful.kernels.jit import F64_0, F64_1, F64_2, I64_1, OUT_F64_1, OUT_F64_2, OUT_I64_1, helper, kernel
+
+# What a game is played by: D_u ≥ −MOST · (FLOOR + μ); the variance that one imagined user adds, over μ (1 − μ); 1/α;
+# and the number of users that λ is tuned for, 0 where it is not known (any time).
+FLOOR, MOST, PRIOR, THRESHOLD, USERS = range(5)
+STEPS = 40  # of bisection: 1e-13 of the range
+
+
+@helper
+def _first(total, count, mu, game, stop):
+    """The first of ``stop`` users after whom wealth at ``mu`` has reached the threshold, or −1."""
+    two_log = 2.0 * np.log(game[THRESHOLD])
+    most_bet = 0.5 / (game[MOST] * (game[FLOOR] + mu)) if game[FLOOR] + mu > 0.0 else np.inf
+    squares = game[PRIOR] * mu * (1.0 - mu)
+    mean = 0.0
+    wealth = 1.0
+    for u in range(stop):
+        d = total[u] - mu * count[u]
+        users = game[USERS] if game[USERS] > 0.0 else (u + 1.0) * np.log(u + 2.0)
+        needed = squares / (u + 1.0) * users
+        bet = np.sqrt(two_log / needed) if needed > 0.0 else most_bet
+        wealth *= 1.0 + min(bet, most_bet) * d if min(bet, most_bet) < np.inf else 1.0
+        if wealth >= game[THRESHOLD]:
+            return u
+        step = d - mean
+        mean += step / (u + 1.0)
+        squares += step * (d - mean)
+    return -1
+
+
+@kernel(F64_1, F64_1, F64_1, F64_1, OUT_I64_1)
+def crossings(total, count, mu, game, out):
+    """The first user after whom each of ``mu`` (g,) is excluded, or −1. ``total`` and ``count`` (u,), in their order."""
+    for g in range(mu.size):
+        out[g] = _first(total, count, mu[g], game, total.size)
+
+
+@kernel(F64_1, F64_1, F64_1, F64_1, I64_1, OUT_F64_1)
+def lower(total, count, grid, game, stops, out):
+    """L = inf{μ : max_t K_t(μ) < 1/α} over the first users of each of ``stops`` (t,), which ascend.
+
+    The scan of ``grid``, ascending from 0 to 1, finds the first mean that is left; bisection then sharpens it between
+    its neighbours and keeps the excluded end, so that wealth that is not quite monotone in μ costs no validity.
+    """
+    for t in range(stops.size):
+        g = 0
+        while g < grid.size and _first(total, count, grid[g], game, stops[t]) >= 0:
+            g += 1
+        if g == 0 or g == grid.size:
+            out[t] = grid[0] if g == 0 else grid[-1]
+            continue
+        low, high = grid[g - 1], grid[g]
+        for _ in range(STEPS):
+            middle = 0.5 * (low + high)
+            if middle <= low or middle >= high:
+                break
+            if _first(total, count, middle, game, stops[t]) >= 0:
+                low = middle
+            else:
+                high = middle
+        out[t] = low
+
+
+@kernel(F64_2, F64_2, F64_2, I64_1, F64_0, OUT_F64_2)
+def capped(q, target, logging, action, cap, out):
+    """Reward models held below cap / w, so that no row can lose more than ``cap``; all (n, k), ``out`` (4, n).
+
+    With m(a) = min(q(a), cap e(a) / π(a)): m at the logged action and Σ π m, then the same with 1 − q for q.
+    """
+    n, k = q.shape
+    for i in range(n):
+        for side in range(2):
+            mean = 0.0
+            for a in range(k):
+                p = target[i, a]
+                value = 1.0 - q[i, a] if side else q[i, a]
+                if p > 0.0:
+                    value = min(value, cap * logging[i, a] / p)
+                    mean += p * value
+                if a == action[i]:
+                    out[2 * side, i] = value
+            out[2 * side + 1, i] = mean
+
+

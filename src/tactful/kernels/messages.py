@@ -1,0 +1,182 @@
+"""Messages of the leaves of a segment tree to their parents: many small inverses at once, a lane of the vector unit each."""
+
+# pyright: basic
+from __future__ import annotations
+
+import numpy as np
+
+from tactful.kernels.jit import F64_0, F64_2, F64_3, I64_1, OUT_F64_1, OUT_F64_2, OUT_F64_3, helper, kernel
+
+LANES = 32
+
+
+@helper
+def invert(A, column, scaled, log_det):
+    """−A⁻¹ in place, lower triangle, of symmetric A (k, k, LANES), and ln|A| (LANES,): the sweep operator.
+
+    Reference: Goodnight 1979. No pivoting: A is positive definite.
+    """
+    k = A.shape[0]
+    log_det[:] = 0.0
+    for p in range(k):
+        for i in range(k):
+            source = A[i, p] if i > p else A[p, i]
+            for lane in range(LANES):
+                column[i, lane] = source[lane]
+                scaled[i, lane] = source[lane] / A[p, p, lane]
+        for lane in range(LANES):
+            log_det[lane] += np.log(column[p, lane])
+        for i in range(k):
+            if i == p:
+                continue
+            for j in range(i + 1):
+                if j == p:
+                    continue
+                target, left, right = A[i, j], column[i], scaled[j]
+                for lane in range(LANES):
+                    target[lane] -= left[lane] * right[lane]
+        for i in range(k):
+            target = A[i, p] if i > p else A[p, i]
+            for lane in range(LANES):
+                target[lane] = scaled[i, lane]
+        for lane in range(LANES):
+            A[p, p, lane] = -1.0 / column[p, lane]
+
+
+@kernel(F64_2, F64_2, I64_1, OUT_F64_1, OUT_F64_3)
+def leaves(K, W, nodes, log_det, out):
+    """``out`` (s, k, k) at ``nodes`` (n,): W^½ B⁻¹ W^½ with B = I + W^½ K W^½, and ``log_det`` (n,) ln|B|."""
+    k = K.shape[0]
+    A = np.empty((k, k, LANES))
+    column, scaled, root = np.empty((k, LANES)), np.empty((k, LANES)), np.zeros((k, LANES))
+    logs = np.empty(LANES)
+    for start in range(0, nodes.size, LANES):
+        count = min(LANES, nodes.size - start)
+        for lane in range(LANES):
+            for i in range(k):
+                root[i, lane] = np.sqrt(W[nodes[start + lane], i]) if lane < count else 0.0
+        for i in range(k):
+            for j in range(i + 1):
+                for lane in range(LANES):
+                    A[i, j, lane] = root[i, lane] * K[i, j] * root[j, lane]
+            for lane in range(LANES):
+                A[i, i, lane] += 1.0
+        invert(A, column, scaled, logs)
+        for lane in range(count):
+            log_det[start + lane] = logs[lane]
+            node = nodes[start + lane]
+            for i in range(k):
+                for j in range(i + 1):
+                    message = -root[i, lane] * A[i, j, lane] * root[j, lane]
+                    out[node, i, j] = message
+                    out[node, j, i] = message
+
+
+@helper
+def times(A, x, out):
+    """``out`` += A x for symmetric A (k, k), by rows, so that it vectorises."""
+    for i in range(x.size):
+        weight, row = x[i], A[i]
+        for j in range(x.size):
+            out[j] += weight * row[j]
+
+
+@kernel(F64_2, F64_3, I64_1, I64_1, OUT_F64_2, OUT_F64_2)
+def collect(K, M, nodes, parents, out_h, out_m):
+    """One level upward: m = h − M K h of ``nodes`` (n,), added to the h of their parents; −1 is no parent."""
+    k = K.shape[0]
+    shift, told = np.empty(k), np.empty(k)
+    for n in range(nodes.size):
+        v = nodes[n]
+        shift[:] = 0.0
+        told[:] = 0.0
+        times(K, out_h[v], shift)
+        times(M[v], shift, told)
+        for i in range(k):
+            out_m[v, i] = out_h[v, i] - told[i]
+        if parents[n] >= 0:
+            for i in range(k):
+                out_h[parents[n], i] += out_m[v, i]
+
+
+@kernel(F64_2, F64_3, I64_1, I64_1, F64_0, OUT_F64_2, OUT_F64_2)
+def spread_mean(K, M, nodes, parents, centre, out_alpha, out_f):
+    """One level downward: α = m − M f_parent, in place of m, and f = f_parent + K α, at ``nodes`` (n,)."""
+    k = K.shape[0]
+    above, told = np.empty(k), np.empty(k)
+    for n in range(nodes.size):
+        v = nodes[n]
+        for i in range(k):
+            above[i] = out_f[parents[n], i] if parents[n] >= 0 else centre
+        told[:] = 0.0
+        times(M[v], above, told)
+        for i in range(k):
+            out_alpha[v, i] -= told[i]
+            out_f[v, i] = above[i]
+        times(K, out_alpha[v], out_f[v])
+
+
+@kernel(F64_3, I64_1, I64_1, OUT_F64_3)
+def gather(M, nodes, family, out):
+    """``out`` (g, k, k) += M of the children ``nodes`` (n,) of each family (n,)."""
+    for n in range(nodes.size):
+        target, source = out[family[n]], M[nodes[n]]
+        for i in range(source.shape[0]):
+            for j in range(source.shape[0]):
+                target[i, j] += source[i, j]
+
+
+@helper
+def product(A, B, out):
+    """``out`` = A B, all (k, k); four rows of B at a time, so that the row of ``out`` stays in registers longer."""
+    k = A.shape[0]
+    whole = k - k % 4
+    for i in range(k):
+        row = out[i]
+        row[:] = 0.0
+        for p in range(0, whole, 4):
+            a, b, c, d = A[i, p], A[i, p + 1], A[i, p + 2], A[i, p + 3]
+            first, second, third, fourth = B[p], B[p + 1], B[p + 2], B[p + 3]
+            for j in range(k):
+                row[j] += (a * first[j] + b * second[j]) + (c * third[j] + d * fourth[j])
+        for p in range(whole, k):
+            weight, other = A[i, p], B[p]
+            for j in range(k):
+                row[j] += weight * other[j]
+
+
+@kernel(F64_2, F64_3, I64_1, F64_3, I64_1, OUT_F64_2, OUT_F64_2, OUT_F64_3)
+def spread(K, M, nodes, known, family, pull, variance, out):
+    """One level downward: C = (I − KM)K + (I − KM) C₀ (I − KM)ᵀ with C₀ = ``known[family]`` the parent's covariance.
+
+    ``variance`` (s, k) at ``nodes`` (n,): the diagonals; ``pull`` (k, k) += Σ M − M C₀ M; ``out`` (i, k, k): C of the
+    first i nodes, those with children.
+    """
+    k = K.shape[0]
+    KM, MC, TC, MK, work = np.empty((k, k)), np.empty((k, k)), np.empty((k, k)), np.empty((k, k)), np.empty((k, k))
+    for n in range(nodes.size):
+        v, C = nodes[n], known[family[n]]
+        product(K, M[v], KM)
+        product(M[v], C, MC)
+        product(K, MC, TC)
+        for i in range(k):
+            for j in range(k):
+                TC[i, j] = C[i, j] - TC[i, j]
+        product(MC, M[v], work)
+        for i in range(k):
+            own, left = K[i, i], TC[i, i]
+            for j in range(k):
+                pull[i, j] += M[v, i, j] - work[i, j]
+                own -= KM[i, j] * K[j, i]
+                left -= TC[i, j] * KM[i, j]
+            variance[v, i] = max(own, 0.0) + max(left, 0.0)
+        if n < out.shape[0]:
+            product(M[v], K, MK)
+            product(KM, K, work)
+            for i in range(k):
+                for j in range(k):
+                    out[n, i, j] = K[i, j] - work[i, j] + TC[i, j]
+            product(TC, MK, work)
+            for i in range(k):
+                for j in range(k):
+                    out[n, i, j] -= work[i, j]

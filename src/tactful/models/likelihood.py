@@ -1,0 +1,157 @@
+"""What the sums say of a latent cell: binomial–logistic, Poisson–log and Gaussian, and their response scale.
+
+A cell with total y over size t has log density ℓ(f); ``slope`` is ℓ′, ``curvature`` W = −ℓ″ and ``bend`` ℓ‴.
+Reference: Rasmussen & Williams 2006, section 3.4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.special import expit, logit
+
+from tactful.core.arrays import F64
+from tactful.core.outcomes import Outcome
+
+NODES = 32
+_X, _WEIGHT = np.polynomial.hermite_e.hermegauss(NODES)
+_WEIGHT = _WEIGHT / _WEIGHT.sum()
+
+
+class Likelihood(Protocol):
+    """A likelihood of latent cells; arrays are of any one shape."""
+
+    def link(self, mean: float) -> float:
+        """The latent of a mean: the centre of the prior."""
+        ...
+
+    def value(self, y: F64, t: F64, f: F64) -> float:
+        """Σ ℓ(f), up to what does not depend on f."""
+        ...
+
+    def slope(self, y: F64, t: F64, f: F64) -> F64: ...
+    def curvature(self, t: F64, f: F64) -> F64: ...
+    def bend(self, t: F64, f: F64) -> F64: ...
+
+    def response(self, f: F64) -> F64:
+        """The mean at a latent, in place of ``f`` where that saves memory."""
+        ...
+
+    def moments(self, mean: F64, variance: F64) -> tuple[F64, F64]:
+        """Mean and variance of the response of a Gaussian latent."""
+        ...
+
+    def size(self, mean: F64, variance: F64) -> F64:
+        """The number of independent observations that would know the response's mean with this variance."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Binomial:
+    """y of t, with the logistic link; moments by Gauss–Hermite with 32 nodes (error below 1e-5 up to a latent sd of 3)."""
+
+    def link(self, mean: float) -> float:
+        return float(logit(np.clip(mean, 1e-6, 1 - 1e-6)))
+
+    def value(self, y: F64, t: F64, f: F64) -> float:
+        return float(np.sum(y * f - t * np.logaddexp(0.0, f)))
+
+    def slope(self, y: F64, t: F64, f: F64) -> F64:
+        return y - t * expit(f)
+
+    def curvature(self, t: F64, f: F64) -> F64:
+        p = expit(f)
+        return t * p * (1 - p)
+
+    def bend(self, t: F64, f: F64) -> F64:
+        p = expit(f)
+        return -t * p * (1 - p) * (1 - 2 * p)
+
+    def response(self, f: F64) -> F64:
+        np.negative(f, out=f)
+        np.exp(f, out=f)
+        f += 1.0
+        return np.reciprocal(f, out=f)
+
+    def moments(self, mean: F64, variance: F64) -> tuple[F64, F64]:
+        sd = np.sqrt(variance)
+        first, second = np.zeros_like(mean), np.zeros_like(mean)
+        for x, weight in zip(_X, _WEIGHT, strict=True):
+            p = self.response(mean + x * sd)
+            first += weight * p
+            second += weight * p * p
+        return first, np.maximum(second - first * first, 1e-4 * variance * first**2 * (1 - first) ** 2)
+
+    def size(self, mean: F64, variance: F64) -> F64:
+        return mean * (1 - mean) / variance
+
+
+@dataclass(frozen=True, slots=True)
+class Poisson:
+    """y over exposure t, with the logarithmic link; lognormal moments are exact."""
+
+    def link(self, mean: float) -> float:
+        return float(np.log(max(mean, 1e-6)))
+
+    def value(self, y: F64, t: F64, f: F64) -> float:
+        return float(np.sum(y * f - t * np.exp(f)))
+
+    def slope(self, y: F64, t: F64, f: F64) -> F64:
+        return y - t * np.exp(f)
+
+    def curvature(self, t: F64, f: F64) -> F64:
+        return t * np.exp(f)
+
+    def bend(self, t: F64, f: F64) -> F64:
+        return -t * np.exp(f)
+
+    def response(self, f: F64) -> F64:
+        return np.exp(f, out=f)
+
+    def moments(self, mean: F64, variance: F64) -> tuple[F64, F64]:
+        first = np.exp(mean + variance / 2)
+        return first, first * first * np.expm1(variance)
+
+    def size(self, mean: F64, variance: F64) -> F64:
+        return mean / variance
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """A real outcome: the latent is its mean in units of the ``noise`` sd, so a unit of t is a unit of precision."""
+
+    noise: float
+
+    def link(self, mean: float) -> float:
+        return mean / self.noise
+
+    def value(self, y: F64, t: F64, f: F64) -> float:
+        return float(np.sum(y * f / self.noise - t * f * f / 2))
+
+    def slope(self, y: F64, t: F64, f: F64) -> F64:
+        return y / self.noise - t * f
+
+    def curvature(self, t: F64, f: F64) -> F64:  # noqa: ARG002
+        return t
+
+    def bend(self, t: F64, f: F64) -> F64:  # noqa: ARG002
+        return np.zeros_like(t)
+
+    def response(self, f: F64) -> F64:
+        f *= self.noise
+        return f
+
+    def moments(self, mean: F64, variance: F64) -> tuple[F64, F64]:
+        return mean * self.noise, variance * self.noise**2
+
+    def size(self, mean: F64, variance: F64) -> F64:  # noqa: ARG002
+        return self.noise**2 / variance
+
+
+def likelihood(outcome: Outcome, noise: float) -> Likelihood:
+    """The likelihood of an outcome's kind; ``noise`` is the variance of one observation of a real outcome."""
+    if outcome.kind == "binary" or outcome.has_trials:
+        return Binomial()
+    return Poisson() if outcome.kind == "count" else Normal(noise**0.5)

@@ -1,0 +1,152 @@
+"""What finite-sample intervals bet on: one entry a user, of rows that cannot fall below a known floor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from tactful.core.arrays import F64, I64, U64
+from tactful.errors import LogError, SpecError, first
+from tactful.kernels import betting as kernels
+from tactful.ope.intervals import user_totals
+
+LARGEST_CAP = 20.0
+
+
+class Capped(NamedTuple):
+    """A reward model in [0, 1] whose rows cannot lose more than ``cap``, all (n,); see ``capped_model``."""
+
+    logged: F64
+    target: F64
+    flipped_logged: F64
+    flipped_target: F64
+    cap: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stakes:
+    """Totals of u users in the order they are bet on: of φ (``low``), of φ with r → 1 − r (``high``), and of rows.
+
+    In units of the declared range ``bounds`` mapped to [0, 1]. ``floor`` holds a bound for each side, φ ≥ −floor, and
+    ``most`` the rows that a user can have at the very most.
+    """
+
+    low: F64
+    high: F64
+    count: F64
+    floor: tuple[float, float]
+    most: int
+    cap: float
+    bounds: tuple[float, float]
+
+    @property
+    def value(self) -> float:
+        """The estimate in units of the reward: Σ φ / n."""
+        return self.in_units(float(self.low.sum() / self.count.sum()))
+
+    @property
+    def standard_error(self) -> float:
+        """Of the value, by user; infinite with one."""
+        u, n = self.low.size, float(self.count.sum())
+        if u < 2:
+            return float("inf")
+        apart = self.low - self.low.sum() / n * self.count
+        return float(np.sqrt(u / (u - 1) * (apart @ apart)) / n) * (self.bounds[1] - self.bounds[0])
+
+    def in_units(self, share: float) -> float:
+        """From [0, 1] to the units of the reward."""
+        return self.bounds[0] + (self.bounds[1] - self.bounds[0]) * share
+
+    def share(self, value: float) -> float:
+        """From the units of the reward to [0, 1]."""
+        return (value - self.bounds[0]) / (self.bounds[1] - self.bounds[0])
+
+
+def cap_for(largest: float) -> float:
+    """The cap k for the largest possible weight, π / e over eligible actions and contexts: never above 20.
+
+    It is a matter of the two policies, and must not be chosen by looking at outcomes.
+    """
+    return min(largest, LARGEST_CAP)
+
+
+def capped_model(
+    q: F64, target: F64, logging: F64, action: I64, cap: float, *, bounds: tuple[float, float] = (0.0, 1.0)
+) -> Capped:
+    """m(a) = q̂(x, a) ∧ k / w(a): at the logged action, and its mean under the target; the same for 1 − q̂.
+
+    ``q``, ``target`` and ``logging`` (n, k) are the reward model in units of the reward and the two pmfs, ``cap`` k.
+    The model must have been fitted on users earlier in the order of betting, or on other data.
+    """
+    low, high = bounds
+    share = np.clip((q - low) / (high - low), 0.0, 1.0)
+    out = np.empty((4, action.size))
+    tables = (np.ascontiguousarray(table) for table in (share, target, logging))
+    kernels.capped(*tables, np.ascontiguousarray(action, np.int64), cap, out)
+    return Capped(out[0], out[1], out[2], out[3], cap)
+
+
+def stakes(
+    reward: F64,
+    weight: F64,
+    user: I64,
+    *,
+    most: int,
+    cap: float | None = None,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    model: Capped | None = None,
+    key: U64 | None = None,
+) -> Stakes:
+    """φ = w (r − m(A)) + Σ_a π(a|x) m(a), summed by user; without a model m is 0, and 1 on the flipped side.
+
+    Then φ = w r ≥ 0 and its flip is 1 − w r ≥ 1 − k, which suits rare events: a user without any moves the bet by 1.
+
+    Parameters
+    ----------
+    most
+        The periods that a user can have, known beforehand: not the most that was observed.
+    cap
+        k, at least the largest possible weight; the model's own where there is one (``cap_for``).
+    bounds
+        The declared range of the reward.
+    key
+        (u,) names by which users are put in order, independent of outcomes; by default their codes.
+
+    Raises
+    ------
+    LogError
+        Rewards outside their range, weights above a cap without a model, or users with more rows than ``most``.
+    SpecError
+        Neither a cap nor a model, or a range that is none.
+    """
+    k = model.cap if model is not None else cap
+    if k is None or not bounds[0] < bounds[1]:
+        raise SpecError("a declared range and a largest weight are needed", "betting", "give bounds and a cap")
+    _check(reward, weight, user, most, np.inf if model is not None else k, bounds)
+    share = (reward - bounds[0]) / (bounds[1] - bounds[0])
+    if model is None:
+        low, high, floor = weight * share, 1.0 - weight * share, (0.0, max(k - 1.0, 0.0))
+    else:
+        low = weight * (share - model.logged) + model.target
+        high = weight * (1.0 - share - model.flipped_logged) + model.flipped_target
+        floor = (k, k)
+    count = user_totals(user, np.ones(user.size))
+    order = np.flatnonzero(count) if key is None else np.argsort(key, kind="stable")
+    order = order[count[order] > 0]
+    totals = (user_totals(user, x)[order] for x in (low, high))
+    return Stakes(*totals, count[order], floor, most, k, bounds)
+
+
+def _check(reward: F64, weight: F64, user: I64, most: int, cap: float, bounds: tuple[float, float]) -> None:
+    outside = np.flatnonzero(~((reward >= bounds[0]) & (reward <= bounds[1])))
+    if outside.size:
+        what = f"{outside.size:,} rewards are outside [{bounds[0]:g}, {bounds[1]:g}] (rows {first(outside)})"
+        raise LogError(what, "betting", "declare the range that the outcome can have")
+    heavy = np.flatnonzero(weight > cap * (1 + 1e-12))
+    if heavy.size:
+        what = f"{heavy.size:,} weights are above the declared {cap:g} (rows {first(heavy)})"
+        raise LogError(what, "betting", "declare the largest weight that can occur, or give logged vectors and a model")
+    if int(np.bincount(user).max()) > most:
+        raise LogError(f"a user has more than {most} rows", "betting", "declare the periods that are possible")

@@ -1,0 +1,63 @@
+"""The specification of the weekly log that the world writes."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from tactful.core.actions import DAY_US
+from tactful.simulate.config import WorldConfig
+from tactful.simulate.records import CONTEXT, OUTCOMES
+
+SPEC = """\
+# How to read the decision log of tactful's simulated world.
+
+[actions]                       # a grid of cadences: every frequency at every local send time, and none
+slots = {slots}
+frequencies = {frequencies}   # sends per period, at most one a day
+none = {none}
+period_days = 7
+
+[columns]                       # canonical names
+user = "user"
+period = "period"
+decided_at = "decided_at"
+segment = "segment"             # a path: platform/lifecycle/chronotype
+action = "action"
+propensity = "propensity"
+context = {context}   # decayed sends; sends a week over the four weeks before
+
+[outcomes]                      # late opens and opt-outs count for the week that caused them: the windows say how late
+engaged = {{ column = "engaged", kind = "count", window_days = {engaged}, null = "immature" }}   # sessions
+opens = {{ column = "opens", kind = "count", trials = "opens_trials", window_days = {opens}, null = "immature" }}
+opted_out = {{ column = "opted_out", kind = "binary", absorbing = true, window_days = {opted_out}, null = "immature" }}
+
+[objective]                     # per decision: an opt-out costs as much as 15 sessions
+engaged = 1.0
+opted_out = -15.0
+
+[limits]
+opted_out = 0.004               # mean per decision
+
+[log]
+timezone = "UTC"
+as_of = "{as_of}"
+propensities_are = "logged"
+"""
+
+
+def world_spec(config: WorldConfig | None = None, as_of: int | None = None) -> str:
+    """The ``spec.toml`` of the log of ``World(config).simulate``, whose actions must be a grid.
+
+    ``as_of`` in µs UTC is ``log.as_of``; None leaves it to the newest time in the file.
+    """
+    actions = (config or WorldConfig()).actions
+    at = "max" if as_of is None else datetime.fromtimestamp(as_of / 1_000_000, UTC).isoformat()
+    return SPEC.format(
+        slots=json.dumps(list(dict.fromkeys(s for s in actions.slots if s))),
+        frequencies=json.dumps(list(dict.fromkeys(f for f in actions.frequencies if f))),
+        none=json.dumps(0 in actions.frequencies),
+        context=json.dumps([f"x_{name}" for name in CONTEXT]),
+        as_of=at,
+        **{o.name: o.window_us // DAY_US for o in OUTCOMES},
+    )
