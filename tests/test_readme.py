@@ -32,7 +32,7 @@ def test_the_python_of_the_readme_runs(tmp_path):
     import tactful as tt
     from tactful.simulate.spec import spec_toml
 
-    simulated = tt.WeeklyWorld().simulate(400, 5, seed=3)
+    simulated = tt.WeeklyWorld().simulate(2000, 8, seed=3)
     tt.write_log(simulated.log, tmp_path / "log.parquet")
     (tmp_path / "spec.toml").write_text(spec_toml(as_of=simulated.log.as_of), encoding="utf-8")
     code = "\n".join(blocks("python"))

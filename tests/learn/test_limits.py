@@ -15,7 +15,7 @@ from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
 from tactful.learn.explorers import EpsilonGreedy, Greedy, Softmax, Thompson
-from tactful.learn.limits import QUANTILE, Limit, Served, constrain, optimum
+from tactful.learn.limits import CERTAINTY, Limit, Served, constrain, optimum, tightened
 from tactful.learn.publish import publish
 from tactful.learn.serve import served
 from tactful.policies.base import Lineage
@@ -91,7 +91,9 @@ def test_limits_are_kept_in_every_random_problem(block):
             refused += any(name in str(error) for name in ("opted_out", "sends_per_period", "slot_share"))
             continue
         kept += 1
-        assert np.quantile(rates(posterior, policy, "opted_out"), QUANTILE) <= limits.outcomes["opted_out"] * (1 + 1e-9)
+        assert np.quantile(rates(posterior, policy, "opted_out"), CERTAINTY) <= limits.outcomes["opted_out"] * (
+            1 + 1e-9
+        )
         total = volume(posterior, policy)
         assert total <= limits.sends_per_period * (1 + 1e-9)
         assert volume(posterior, policy, "19:30") <= limits.slot_share["19:30"] * total + 1e-8
@@ -156,3 +158,21 @@ def test_a_limit_that_cannot_be_kept_is_named(limits, words):
     with pytest.raises(SpecError, match=r"\[limits\]") as caught:
         publish(problem(6), REWARD, limits, uniform=0.1)
     assert words in str(caught.value)
+
+
+def test_less_certainty_leaves_more_room():
+    posterior = problem(7)
+    limits = Limits({"opted_out": 0.003})
+    utility = REWARD.combine({o: posterior.mean(o) for o in posterior.outcomes})
+    limit = Limit("opted_out", 0.003, posterior.mean("opted_out"), posterior.bank["opted_out"])
+    weight = posterior.decisions / posterior.decisions.sum()
+    earned = []
+    for certainty in (0.99, 0.9, 0.5):
+        policy = publish(posterior, REWARD, limits, explorer=Greedy(), certainty=certainty, uniform=0.0)
+        assert np.quantile(rates(posterior, policy, "opted_out"), certainty) <= 0.003 * (1 + 1e-9)
+        best, _ = tightened([limit], utility, Served(weight, 0.0, certainty), TREE.parents)
+        earned.append(float(weight @ np.sum(best * utility, 1)))
+    assert earned == sorted(earned)
+    assert earned[0] < earned[-1]
+    with pytest.raises(SpecError, match="certainty"):
+        publish(posterior, REWARD, limits, certainty=1.0)

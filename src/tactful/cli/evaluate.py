@@ -17,7 +17,7 @@ from tactful.learn.evaluate import check_askable
 from tactful.learn.evaluate import evaluate as estimate
 from tactful.learn.evaluation import Entry, Evaluation
 from tactful.learn.ledger import enter, ledger_path
-from tactful.learn.targets import resolve
+from tactful.learn.targets import LOGGING, resolve
 from tactful.policies.table import Table
 
 POLICY = "A policy's folder, uniform, logging (weights 1) or always:ACTION."
@@ -79,7 +79,9 @@ def print_evaluation(result: Evaluation, policy: str, baseline: str) -> None:
         "baseline": f"{baseline}, per decision",
     }
     for role, title in titles.items():
-        rows = [e for e in result.estimates if e.policy == role]
+        # What logging earned is a mean: every estimator gives the same.
+        same = role == "baseline" and result.baseline == LOGGING
+        rows = [e for e in result.estimates if e.policy == role and (e.estimator == "snips" or not same)]
         show.table(
             title, ["outcome", "estimator", "value", "ESS", "max weight", "mean weight", "verdict"], map(_row, rows), 2
         )

@@ -20,7 +20,7 @@ STEPS = 40  # of bisection: 1e-13 of the range
 def _first(total, count, mu, game, stop):
     """The first of ``stop`` users after whom wealth at ``mu`` has reached the threshold, or −1."""
     two_log = 2.0 * np.log(game[THRESHOLD])
-    most_bet = 0.5 / (game[MOST] * (game[FLOOR] + mu)) if game[FLOOR] + mu > 0.0 else np.inf
+    most_bet = 0.5 / (game[MOST] * (game[FLOOR] + mu))
     squares = game[PRIOR] * mu * (1.0 - mu)
     mean = 0.0
     wealth = 1.0
@@ -29,7 +29,7 @@ def _first(total, count, mu, game, stop):
         users = game[USERS] if game[USERS] > 0.0 else (u + 1.0) * np.log(u + 2.0)
         needed = squares / (u + 1.0) * users
         bet = np.sqrt(two_log / needed) if needed > 0.0 else most_bet
-        wealth *= 1.0 + min(bet, most_bet) * d if min(bet, most_bet) < np.inf else 1.0
+        wealth *= 1.0 + min(bet, most_bet) * d
         if wealth >= game[THRESHOLD]:
             return u
         step = d - mean
@@ -40,7 +40,7 @@ def _first(total, count, mu, game, stop):
 
 @kernel(F64_1, F64_1, F64_1, F64_1, OUT_I64_1)
 def crossings(total, count, mu, game, out):
-    """The first user after whom each of ``mu`` (g,) is excluded, or −1. ``total`` and ``count`` (u,), in their order."""
+    """The first user after whom each of ``mu`` (g,), above 0, is excluded, or −1; ``total``, ``count`` (u,)."""
     for g in range(mu.size):
         out[g] = _first(total, count, mu[g], game, total.size)
 
@@ -49,15 +49,15 @@ def crossings(total, count, mu, game, out):
 def lower(total, count, grid, game, stops, out):
     """L = inf{μ : max_t K_t(μ) < 1/α} over the first users of each of ``stops`` (t,), which ascend.
 
-    The scan of ``grid``, ascending from 0 to 1, finds the first mean that is left; bisection then sharpens it between
-    its neighbours and keeps the excluded end, so that wealth that is not quite monotone in μ costs no validity.
+    The scan of ``grid``, ascending to 1 from what counts as 0, finds the first mean that is left; bisection sharpens
+    it between its neighbours and keeps the excluded end, so that wealth not quite monotone in μ costs no validity.
     """
     for t in range(stops.size):
         g = 0
         while g < grid.size and _first(total, count, grid[g], game, stops[t]) >= 0:
             g += 1
         if g == 0 or g == grid.size:
-            out[t] = grid[0] if g == 0 else grid[-1]
+            out[t] = 0.0 if g == 0 else 1.0
             continue
         low, high = grid[g - 1], grid[g]
         for _ in range(STEPS):

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tactful.kernels.jit import F64_0, F64_2, F64_3, I64_1, OUT_F64_1, OUT_F64_2, OUT_F64_3, helper, kernel
+from tactful.kernels.jit import F64_0, F64_2, F64_3, I64_1, OUT_F64_1, OUT_F64_2, OUT_F64_3, U64_0, helper, kernel
+from tactful.kernels.philox import two_uniforms
 
 LANES = 32
 
@@ -180,3 +181,15 @@ def spread(K, M, nodes, known, family, pull, variance, out):
             for i in range(k):
                 for j in range(k):
                     out[n, i, j] -= work[i, j]
+
+
+@kernel(U64_0, U64_0, U64_0, OUT_F64_2, OUT_F64_2)
+def uniform_pairs(seed, stream, node, out_u, out_v):
+    """Two independent uniforms of (draw, pair of actions), both ``out`` (m, h): pure functions of their indices."""
+    m, h = out_u.shape
+    for i in range(m):
+        lane = (stream << np.uint64(40)) + np.uint64(i)
+        for j in range(h):
+            u, v = two_uniforms(seed, (node << np.uint64(20)) + np.uint64(j), lane)
+            out_u[i, j] = u
+            out_v[i, j] = v

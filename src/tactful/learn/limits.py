@@ -22,7 +22,7 @@ from tactful.models.base import Posterior
 
 _linprog: Any = linprog  # its stubs do not know sparse constraints
 
-QUANTILE = 0.95
+CERTAINTY = 0.95
 DRAWS = 1024
 ROUNDS = 40
 SLACK = 1e-7  # relative; for rounding to integer shares
@@ -51,19 +51,20 @@ class Constrained(NamedTuple):
 
 
 class Served(NamedTuple):
-    """Aggregates of what is served: weights (s,) that sum to 1, and the total uniform share."""
+    """Aggregates of what is served: weights (s,) that sum to 1, the total uniform share, and the certainty wanted."""
 
     weight: F64
     uniform: float
+    certainty: float = CERTAINTY
 
     def mean(self, pmf: F64, limit: Limit) -> float:
         return float(np.sum(self._mixed(pmf) * limit.cost))
 
     def quantile(self, pmf: F64, limit: Limit) -> float:
-        """The ``QUANTILE`` over posterior draws of the aggregate rate; the mean where nothing is uncertain."""
+        """The quantile ``certainty`` over posterior draws of the aggregate rate; the mean where nothing varies."""
         if limit.draws is None:
             return self.mean(pmf, limit)
-        return float(np.quantile(np.tensordot(limit.draws, self._mixed(pmf), 2), QUANTILE))
+        return float(np.quantile(np.tensordot(limit.draws, self._mixed(pmf), 2), self.certainty))
 
     def _mixed(self, pmf: F64) -> F64:
         k = pmf.shape[1]
@@ -71,12 +72,19 @@ class Served(NamedTuple):
 
 
 def constrain(
-    posterior: Posterior, objective: Objective, limits: Limits, explorer: Explorer, *, uniform: float, seed: int
+    posterior: Posterior,
+    objective: Objective,
+    limits: Limits,
+    explorer: Explorer,
+    *,
+    uniform: float,
+    seed: int,
+    certainty: float = CERTAINTY,
 ) -> Constrained:
     """The explorer's pmf, moved just far enough towards the constrained optimum to keep every limit.
 
     Every limit is on what is served, with the log's own mix of segments and all actions eligible. Limits on outcomes
-    hold for the 95 % quantile of the aggregate rate over posterior draws; volume and slot shares are known exactly.
+    hold for the quantile ``certainty`` of the aggregate rate over posterior draws; volume and slot shares are exact.
 
     Raises
     ------
@@ -87,9 +95,9 @@ def constrain(
     """
     found = [*_outcome_limits(posterior, limits, seed), *_send_limits(posterior, limits)]
     weight = posterior.decisions / posterior.decisions.sum()
-    on = Served(weight, uniform)
+    on = Served(weight, uniform, certainty)
     utility = mean_utility(posterior, objective)
-    best, prices = _tightened(found, utility, on, posterior.segments.parents)
+    best, prices = tightened(found, utility, on, posterior.segments.parents)
     values = {o: objective.values.get(o, 0.0) - prices.get(o, 0.0) for o in posterior.outcomes}
     offset = -sum((prices[x.name] * x.cost[0] for x in found if x.draws is None), np.zeros(utility.shape[1]))
     explored = explorer.pmf(posterior, Objective(values), seed, offset)
@@ -131,7 +139,7 @@ def _sends(actions: ActionSpace) -> F64:
     return np.array([float(f or 0) for f in actions.frequencies])
 
 
-def _tightened(limits: list[Limit], utility: F64, on: Served, parents: I64) -> tuple[F64, dict[str, float]]:
+def tightened(limits: list[Limit], utility: F64, on: Served, parents: I64) -> tuple[F64, dict[str, float]]:
     """The constrained optimum whose quantiles keep every limit, and the prices of the limits there."""
     bounds = [x.bound - SLACK * abs(x.bound) for x in limits]
     least = [on.mean(np.eye(x.cost.shape[1])[x.cost.argmin(1)], x) for x in limits]
@@ -144,9 +152,9 @@ def _tightened(limits: list[Limit], utility: F64, on: Served, parents: I64) -> t
         bounds = [_lower(b, o, f) if o > 1e-12 else b for b, o, f in zip(bounds, over, least, strict=True)]
     worst = limits[int(np.argmax(over))]
     raise SpecError(
-        f"{worst.name} = {worst.bound:g} cannot be kept with {100 * QUANTILE:g} % certainty on this little data",
+        f"{worst.name} = {worst.bound:g} cannot be kept with {100 * on.certainty:g} % certainty on this little data",
         "[limits]",
-        "raise the limit, lower --uniform, or log more decisions",
+        "raise the limit, lower --uniform or --certainty, or log more decisions",
     )
 
 

@@ -12,7 +12,7 @@ from tactful.core.draw import ONE
 from tactful.core.outcomes import OBJECTIVE, Limits, Objective
 from tactful.errors import NothingToSayError, SpecError
 from tactful.learn.explorers import Explorer, Thompson
-from tactful.learn.limits import constrain
+from tactful.learn.limits import CERTAINTY, constrain
 from tactful.learn.serve import served
 from tactful.models.base import Posterior
 from tactful.policies.base import Arms
@@ -28,6 +28,7 @@ def publish(
     *,
     explorer: Explorer | None = None,
     uniform: float = 0.03,
+    certainty: float = CERTAINTY,
     seed: int = 0,
     salt: str = DEFAULT_SALT,
     scope: str = "",
@@ -44,12 +45,14 @@ def publish(
     objective
         What the outcomes are worth.
     limits
-        Bounds on what is served, at the log's mix of segments: outcomes for the 95 % quantile of the posterior, volume
-        and slot shares exactly (``learn.limits``). Prices of those that bind stand in ``prices``.
+        Bounds on what is served, at the log's mix of segments: outcomes with ``certainty``, volume and slot
+        shares exactly (``learn.limits``). Prices of those that bind stand in ``prices``.
     explorer
         ``Thompson(draws=1024, sharpen=2)`` by default.
     uniform
         Total share of uniform traffic: keeps every propensity above ``uniform / k``.
+    certainty
+        Quantile of the posterior of an aggregate rate that must be within its limit; .5 is the median.
     seed
         Of the bank of draws; the same seed and posterior give the same policy.
     salt, scope
@@ -63,6 +66,8 @@ def publish(
         No decision's value is known yet for an outcome of the objective or the limits.
     """
     objective.check(posterior.outcomes)
+    if not 0 < certainty < 1:
+        raise SpecError(f"a certainty of {certainty}", "publish", "choose it between 0 and 1, such as 0.95")
     if not objective.outcomes:
         raise SpecError("no outcome has a value", "[objective]", "say what is wanted, such as engaged = 1.0")
     for o in objective.outcomes:
@@ -71,7 +76,7 @@ def publish(
     explorer, limits = explorer or Thompson(), limits or Limits()
     prices: Mapping[str, float] = {}
     if limits.to_json():
-        found = constrain(posterior, objective, limits, explorer, uniform=uniform, seed=seed)
+        found = constrain(posterior, objective, limits, explorer, uniform=uniform, seed=seed, certainty=certainty)
         pmf, prices = found.pmf, found.prices
     else:
         pmf = explorer.pmf(posterior, objective, seed)

@@ -11,11 +11,12 @@ from tactful.kernels import betting as kernels
 from tactful.ope.intervals import BETTING, BETTING_ANYTIME, Interval
 from tactful.ope.stakes import Stakes
 
-_GRID: F64 = np.concatenate([[0.0], 1 / (1 + np.exp(-np.linspace(-12, 12, 41))), [1.0]])
+_LEAST = 1e-9  # a mean that is told from 0 only above this
+_GRID: F64 = np.concatenate([[_LEAST], 1 / (1 + np.exp(-np.linspace(-12, 12, 41))), [1.0]])
 
 
 def betting(stakes: Stakes, level: float = 0.95, *, anytime: bool = False) -> Interval:
-    """All values that no gambler of α/2 could be ruined... bankrupted by: bets on D_u(μ) = Σ_i φ_i − μ n_u.
+    """The values against which betting on D_u(μ) = Σ_i φ_i − μ n_u, one bet a user, never multiplies a stake by 2/α.
 
     K_t(μ) = Π_{u ≤ t} (1 + λ_u D_u(μ)), λ_u = √(2 ln(1/α') / (σ̂²_{u−1} U)) ∧ ½ / (n_max (floor + μ)),
     L = inf{μ : max_t K_t(μ) < 1/α'}, and the upper bound is 1 − L of the flipped rows; α' = α/2 a side. σ̂² is the
@@ -46,7 +47,9 @@ def excluded_at(stakes: Stakes, value: float, level: float = 0.95, *, anytime: b
     found: list[int] = []
     for side, mu in enumerate((stakes.share(value), 1 - stakes.share(value))):
         total = stakes.high if side else stakes.low
-        kernels.crossings(total, stakes.count, np.array([mu]), _game(stakes, side, alpha, anytime=anytime), at)
+        kernels.crossings(
+            total, stakes.count, np.array([max(mu, _LEAST)]), _game(stakes, side, alpha, anytime=anytime), at
+        )
         found += [int(at[0]) + 1] * bool(at[0] >= 0)
     return min(found, default=None)
 

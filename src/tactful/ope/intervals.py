@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-from tactful.core.arrays import I64
+from tactful.core.arrays import F64, I64
 from tactful.core.estimate import Estimate
 
 CLUSTER_T = "cluster-t"

@@ -29,14 +29,15 @@ class Capped(NamedTuple):
 class Stakes:
     """Totals of u users in the order they are bet on: of φ (``low``), of φ with r → 1 − r (``high``), and of rows.
 
-    In units of the declared range ``bounds`` mapped to [0, 1]. ``floor`` holds a bound for each side, φ ≥ −floor, and
-    ``most`` the rows that a user can have at the very most.
+    In units of the declared range ``bounds`` mapped to [0, 1]. ``floor`` and ``ceiling`` hold bounds for each side,
+    −floor ≤ φ ≤ ceiling, and ``most`` the rows that a user can have at the very most.
     """
 
     low: F64
     high: F64
     count: F64
     floor: tuple[float, float]
+    ceiling: tuple[float, float]
     most: int
     cap: float
     bounds: tuple[float, float]
@@ -108,7 +109,8 @@ def stakes(
     most
         The periods that a user can have, known beforehand: not the most that was observed.
     cap
-        k, at least the largest possible weight; the model's own where there is one (``cap_for``).
+        k, at least the largest possible weight. With a model its own cap is k (``cap_for``), and this declares the
+        largest weight for empirical Bernstein alone.
     bounds
         The declared range of the reward.
     key
@@ -124,19 +126,21 @@ def stakes(
     k = model.cap if model is not None else cap
     if k is None or not bounds[0] < bounds[1]:
         raise SpecError("a declared range and a largest weight are needed", "betting", "give bounds and a cap")
-    _check(reward, weight, user, most, np.inf if model is not None else k, bounds)
+    _check(reward, weight, user, most, np.inf if cap is None else cap, bounds)
     share = (reward - bounds[0]) / (bounds[1] - bounds[0])
     if model is None:
-        low, high, floor = weight * share, 1.0 - weight * share, (0.0, max(k - 1.0, 0.0))
+        low, high = weight * share, 1.0 - weight * share
+        floor, ceiling = (0.0, max(k - 1.0, 0.0)), (k, 1.0)
     else:
         low = weight * (share - model.logged) + model.target
         high = weight * (1.0 - share - model.flipped_logged) + model.flipped_target
-        floor = (k, k)
+        largest = np.inf if cap is None else cap + 1.0
+        floor, ceiling = (k, k), (largest, largest)
     count = user_totals(user, np.ones(user.size))
     order = np.flatnonzero(count) if key is None else np.argsort(key, kind="stable")
     order = order[count[order] > 0]
     totals = (user_totals(user, x)[order] for x in (low, high))
-    return Stakes(*totals, count[order], floor, most, k, bounds)
+    return Stakes(*totals, count[order], floor, ceiling, most, k, bounds)
 
 
 def _check(reward: F64, weight: F64, user: I64, most: int, cap: float, bounds: tuple[float, float]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -79,7 +80,7 @@ def judge(health: Health, around: Circumstances, events: float | None) -> tuple[
     if health.users < WEAK_USERS:
         return "weak", f"{health.users} users; 40 make an interval reliable"
     if events is not None and events < WEAK_EVENTS:
-        return "weak", f"{events:.0f} effective weighted events; 50 make an interval reliable"
+        return "weak", f"{math.floor(events)} effective weighted events; 50 make an interval reliable"
     return "ok", ""
 
 
