@@ -160,7 +160,7 @@ def _one_step(axes: Any, seeds: Seeds) -> None:
     said = np.array([s["one_step_misleads"]["said"] for s in seeds]).mean(0)
     true = np.array([s["one_step_misleads"]["true"] for s in seeds]).mean(0)
     axes.text(sends[4] - 1, said[4] + 0.03, "one-step\nestimate", size=9, color=RUST, ha="right")
-    axes.text(sends[5], true[5] - 0.03, "what happens in 28 days", size=9, color=BLUE, ha="center", va="top")
+    axes.text(sends[5], true[5] - 0.06, "what happens in 28 days", size=9, color=BLUE, ha="center", va="top")
     axes.set_ylim(true.min() - 0.1, None)
     axes.set_xlabel("sends a week", size=8.5, color=MUTED)
     axes.set_ylabel("sessions a week", size=8.5, color=MUTED)

@@ -13,7 +13,7 @@ from scipy import stats
 from reference.estimators import clustered_error
 from tactful.core.estimate import Estimate
 from tactful.ope.estimators import ips
-from tactful.ope.intervals import cluster_t
+from tactful.ope.intervals import VALID_FOR, Interval, cluster_t
 
 
 def of(rows):
@@ -29,7 +29,7 @@ def test_equal_clusters_are_a_t_test_of_their_means(level):
     found = cluster_t(of(clusters.ravel()), np.repeat(np.arange(4), 2), level)
     assert (found.low, found.high) == pytest.approx(expected, rel=1e-12)
     assert found.se == pytest.approx(stats.sem(means), rel=1e-12)
-    assert found.method == "cluster-t"
+    assert (found.method, found.valid_for) == ("cluster-t", "asymptotic in users")
 
 
 @given(st.integers(2, 30), st.integers(2, 8), st.integers(0, 2**32))
@@ -53,3 +53,10 @@ def test_one_user_says_nothing():
 def test_equal_rows_have_no_width():
     found = cluster_t(of([2, 2, 2]), np.arange(3))
     assert (found.se, found.low, found.high) == (0, 2, 2)
+
+
+@pytest.mark.parametrize("method", VALID_FOR)
+def test_every_method_says_when_it_is_valid(method):
+    said = Interval(1.0, 0.0, 1.0, method).valid_for
+    assert said.startswith(("asymptotic", "finite sample", "any time"))
+    assert said.startswith("any time") == ("anytime" in method)

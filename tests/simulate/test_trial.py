@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ compiled = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason
 class Rested:
     """Sends to the rested."""
 
-    segments: Segments = Segments(("",))
+    segments: Segments = field(default_factory=lambda: Segments(("",)))
     uniform: float = 0.1
     version: str = "rested"
 

@@ -16,7 +16,7 @@ from tactful.core.draw import ONE, draw, draw_key, serve, uniform, user_key
 from tactful.core.outcomes import Objective
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
-from tactful.simulate.config import Drift, Leaf, WorldConfig
+from tactful.simulate.config import Drift, Leaf, WorldConfig, lively
 from tactful.simulate.hours import zone_names
 from tactful.simulate.plans import Fixed
 from tactful.simulate.status_quo import StatusQuo
@@ -249,6 +249,16 @@ def test_any_tree_and_channel():
     paths = np.array(made.log.segments.paths)[made.log.segment]
     assert set(paths) == {"mail", "app/ios", "app/a%2Fb"}
     assert 0.4 < (paths == "app/ios").mean() < 0.6
+
+
+@compiled
+def test_a_lively_audience_hears_twice_as_much_from_notifications():
+    shares = [
+        (v := World(config).value(Fixed(5.0), 28, 4000, seed=1)).mean("added_sessions").value / v.mean("sessions").value
+        for config in (WorldConfig(), lively())
+    ]
+    assert 0.045 < shares[0] < 0.085
+    assert 0.14 < shares[1] < 0.18
 
 
 def test_what_makes_no_world_is_refused():

@@ -35,9 +35,7 @@ class Fading:
 
     @property
     def added(self) -> float:
-        """What one send of a period still weighs when the next period begins."""
-        if self.per_day is not None:
-            return 1.0
+        """What one send of a period of days still weighs when the next period begins."""
         return sum(2 ** (-i / self.half_life_days) for i in range(1, self.period_days + 1)) / self.period_days
 
     @property

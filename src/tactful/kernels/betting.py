@@ -10,9 +10,9 @@ import numpy as np
 
 from tactful.kernels.jit import F64_0, F64_1, F64_2, I64_1, OUT_F64_1, OUT_F64_2, OUT_I64_1, helper, kernel
 
-# What a game is played by: D_u ≥ −MOST · (FLOOR + μ); the variance that one imagined user adds, over μ (1 − μ); 1/α;
-# and the number of users that λ is tuned for, 0 where it is not known (any time).
-FLOOR, MOST, PRIOR, THRESHOLD, USERS = range(5)
+# What a game is played by: D_u ≥ −MOST · (FLOOR + μ) and D_u ≥ −WORST; the variance that one imagined user adds, over
+# μ (1 − μ); 1/α; and the number of users that λ is tuned for, 0 where it is not known (any time).
+FLOOR, MOST, WORST, PRIOR, THRESHOLD, USERS = range(6)
 STEPS = 40  # of bisection: 1e-13 of the range
 
 
@@ -20,7 +20,7 @@ STEPS = 40  # of bisection: 1e-13 of the range
 def _first(total, count, mu, game, stop):
     """The first of ``stop`` users after whom wealth at ``mu`` has reached the threshold, or −1."""
     two_log = 2.0 * np.log(game[THRESHOLD])
-    most_bet = 0.5 / (game[MOST] * (game[FLOOR] + mu))
+    most_bet = 0.5 / min(game[MOST] * (game[FLOOR] + mu), game[WORST])
     squares = game[PRIOR] * mu * (1.0 - mu)
     mean = 0.0
     wealth = 1.0

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numba
@@ -51,6 +52,7 @@ def _cache_folder() -> str | None:
     return str(folder) if os.access(folder, os.W_OK) else None
 
 
+_COMPILING = Lock()
 _CACHE = None if _numba.config.DISABLE_JIT else _cache_folder()
 
 
@@ -75,8 +77,10 @@ def kernel(*arguments: Any) -> Callable[[Callable[..., None]], Callable[..., Non
         @wraps(function)
         def call(*values: Any) -> None:
             if not compiled.signatures:
-                compiled.compile(_types.void(*arguments))
-                compiled.disable_compile()
+                with _COMPILING:  # threads may meet at the first call
+                    if not compiled.signatures:
+                        compiled.compile(_types.void(*arguments))
+                        compiled.disable_compile()
             compiled(*values)
 
         return call

@@ -1,12 +1,11 @@
-"""Messages of the leaves of a segment tree to their parents: many small inverses at once, a lane of the vector unit each."""
+"""Messages up and down a segment tree; the small inverses of leaves many at once, one a lane of the vector unit."""
 
 # pyright: basic
 from __future__ import annotations
 
 import numpy as np
 
-from tactful.kernels.jit import F64_0, F64_2, F64_3, I64_1, OUT_F64_1, OUT_F64_2, OUT_F64_3, U64_0, helper, kernel
-from tactful.kernels.philox import two_uniforms
+from tactful.kernels.jit import F64_2, F64_3, I64_1, OUT_F64_1, OUT_F64_2, OUT_F64_3, helper, kernel
 
 LANES = 32
 
@@ -100,15 +99,15 @@ def collect(K, M, nodes, parents, out_h, out_m):
                 out_h[parents[n], i] += out_m[v, i]
 
 
-@kernel(F64_2, F64_3, I64_1, I64_1, F64_0, OUT_F64_2, OUT_F64_2)
-def spread_mean(K, M, nodes, parents, centre, out_alpha, out_f):
+@kernel(F64_2, F64_3, I64_1, I64_1, OUT_F64_2, OUT_F64_2)
+def settle(K, M, nodes, parents, out_alpha, out_f):
     """One level downward: α = m − M f_parent, in place of m, and f = f_parent + K α, at ``nodes`` (n,)."""
     k = K.shape[0]
     above, told = np.empty(k), np.empty(k)
     for n in range(nodes.size):
         v = nodes[n]
         for i in range(k):
-            above[i] = out_f[parents[n], i] if parents[n] >= 0 else centre
+            above[i] = out_f[parents[n], i] if parents[n] >= 0 else 0.0
         told[:] = 0.0
         times(M[v], above, told)
         for i in range(k):
@@ -181,15 +180,3 @@ def spread(K, M, nodes, known, family, pull, variance, out):
             for i in range(k):
                 for j in range(k):
                     out[n, i, j] -= work[i, j]
-
-
-@kernel(U64_0, U64_0, U64_0, OUT_F64_2, OUT_F64_2)
-def uniform_pairs(seed, stream, node, out_u, out_v):
-    """Two independent uniforms of (draw, pair of actions), both ``out`` (m, h): pure functions of their indices."""
-    m, h = out_u.shape
-    for i in range(m):
-        lane = (stream << np.uint64(40)) + np.uint64(i)
-        for j in range(h):
-            u, v = two_uniforms(seed, (node << np.uint64(20)) + np.uint64(j), lane)
-            out_u[i, j] = u
-            out_v[i, j] = v

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from tactful.core.arrays import F64
-from tactful.kernels import messages as kernels
+from tactful.core.arrays import F64, I64
+from tactful.kernels import normals as kernels
 from tactful.models.likelihood import Likelihood
-from tactful.models.messages import Tree
+from tactful.models.messages import Level, Tree
+from tactful.models.parallel import each
+
+Drawn = dict[int, F64]
 
 JITTER = 1e-12  # of the prior variance: where data leave nothing of it, rounding may leave less than nothing
-BLOCK = 1 << 7  # nodes whose factors are taken at once
+BLOCK = 32  # nodes at once
+SMALL = 1 << 18  # multiply-adds of a product that BLAS leaves to one thread: two would wait for each other
 
 
 def draw(tree: Tree, K: F64, M: F64, f: F64, like: Likelihood, *, m: int, seed: int, stream: int) -> F64:
@@ -20,39 +24,44 @@ def draw(tree: Tree, K: F64, M: F64, f: F64, like: Likelihood, *, m: int, seed: 
     O(m · nodes · k²).
     """
     s, k = f.shape
+    rows = max(1, min(m, SMALL // (k * k)))
     out = np.empty((m, s, k))
-    above: dict[int, F64] = {-1: np.zeros((m, k))}
+    above: Drawn = {-1: np.zeros((-(-m // rows), rows, k))}
     for depth, level in enumerate(tree.levels):
-        below: dict[int, F64] = {}
-        for start in range(0, level.nodes.size, BLOCK):
-            nodes = level.nodes[start : start + BLOCK]
-            pull, root = _factors(K[depth], M[nodes])
-            for i, v in enumerate(nodes.tolist()):
-                e = normals((m, k), seed, stream, v) @ root[i].T
-                if depth:
-                    e += above[int(level.parents[start + i])] @ pull[i].T
-                if level.inner[start + i]:
-                    below[v] = e.copy()
-                e += f[v]
-                out[:, v] = like.response(e)
+        below: Drawn = {}
+
+        def work(at: slice, level: Level = level, K: F64 = K[depth], up: Drawn = above, down: Drawn = below) -> None:
+            nodes = level.nodes[at]
+            block = _deviations(K, M[nodes], [up[p] for p in level.parents[at].tolist()], (seed, stream, nodes))
+            down.update((v, block[i].copy()) for i, v in enumerate(nodes.tolist()) if level.inner[at][i])
+            block = block.reshape(nodes.size, -1, k)[:, :m]
+            block += f[nodes][:, None, :]
+            out[:, nodes] = like.response(block).swapaxes(0, 1)
+
+        each(work, level.nodes.size, BLOCK)
         above = below
     return out
 
 
-def normals(shape: tuple[int, int], seed: int, stream: int, node: int) -> F64:
-    """(m, k) standard normals of one node (Box and Muller 1958): the first half cosines, the second sines."""
-    m, k = shape
-    half = (k + 1) // 2
-    u, v = np.empty((m, half)), np.empty((m, half))
-    kernels.uniform_pairs(np.uint64(seed), np.uint64(stream), np.uint64(node), u, v)
-    np.log(u, out=u)
-    u *= -2.0
-    np.sqrt(u, out=u)
-    v *= 2 * np.pi
-    out = np.empty((m, k))
-    np.multiply(u, np.cos(v), out=out[:, :half])
-    np.multiply(u[:, : k - half], np.sin(v[:, : k - half]), out=out[:, half:])
+def _deviations(K: F64, M: F64, above: list[F64], key: tuple[int, int, I64]) -> F64:
+    """(n, …, k) e of some nodes, from those of their parents."""
+    seed, stream, nodes = key
+    pull, root = _factors(K, M)
+    out = np.empty((nodes.size, *above[0].shape))
+    for i, v in enumerate(nodes.tolist()):
+        np.matmul(normals(above[i].shape, seed, stream, v), root[i].T, out=out[i])
+        out[i] += above[i] @ pull[i].T
     return out
+
+
+def normals(shape: tuple[int, ...], seed: int, stream: int, node: int) -> F64:
+    """(…, k) standard normals of one node (Box and Muller 1958): the first half cosines, the second sines."""
+    k = shape[-1]
+    half = (k + 1) // 2
+    u, cos, sin = np.empty((3, int(np.prod(shape[:-1])), half))
+    kernels.circle(np.uint64(seed), np.uint64(stream), np.uint64(node), u, cos, sin)
+    radius = np.sqrt(-2.0 * np.log(u))
+    return np.concatenate((radius * cos, (radius * sin)[:, : k - half]), 1).reshape(shape)
 
 
 def _factors(K: F64, M: F64) -> tuple[F64, F64]:
@@ -62,8 +71,8 @@ def _factors(K: F64, M: F64) -> tuple[F64, F64]:
     left = 0.5 * (left + left.swapaxes(1, 2))
     for jitter in (JITTER, 1e-9, 1e-6):
         try:
-            return pull, np.linalg.cholesky(left + jitter * np.diag(K.diagonal()))
+            return pull, np.linalg.cholesky(left + jitter * np.diag(K.diagonal())).astype(np.float64, copy=False)
         except np.linalg.LinAlgError:
             continue
     values, vectors = np.linalg.eigh(left)
-    return pull, vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
+    return pull, (vectors * np.sqrt(np.maximum(values, 0))[:, None, :]).astype(np.float64)

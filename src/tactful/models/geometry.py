@@ -73,7 +73,7 @@ def covariances(geometry: Geometry, theta: F64) -> F64:
 
 
 def gradient(geometry: Geometry, theta: F64, slope: F64) -> F64:
-    """The gradient in ``theta`` of a function of the covariances, from its gradient ``slope`` (levels, k, k) in them."""
+    """The gradient in ``theta`` of what has the gradient ``slope`` (levels, k, k) in the covariances."""
     lengths, sds = np.exp(theta[:SHARED]), np.exp(theta[SHARED:]).reshape(-1, PER_LEVEL)
     smooth = _smooth(geometry, lengths)
     none = ~geometry.alike.diagonal()

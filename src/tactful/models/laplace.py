@@ -14,7 +14,7 @@ from tactful.models.likelihood import Likelihood
 from tactful.models.messages import Tree, Upward, solve, spread, upward
 
 STEPS = 50
-HALVINGS = 30
+HALVINGS = 60
 TOLERANCE = 1e-8
 
 
@@ -42,23 +42,23 @@ class Mode(NamedTuple):
 def mode(problem: Problem, K: F64, start: F64 | None = None, tolerance: float = TOLERANCE) -> Mode:
     """The posterior mode of the latents for the covariances K (levels, k, k), from ``start`` (s, k) where given.
 
-    Newton's step is an exact Gaussian solve; it is halved while it does not increase ln p(y, f). It ends when no
+    Newton's step is an exact Gaussian solve of the gradient, so its rounding errors vanish with it; it is halved while
+    ln p(y, f) falls. It ends when no
     latent moves by more than ``tolerance``. Cost O(steps · nodes · k³).
     """
     tree, likelihood, y, t, centre = problem
     f = np.full_like(y, centre) if start is None else start
     alpha = _alpha(tree, K, f, centre)
     joint = likelihood.value(y, t, f) - 0.5 * _quadratic(tree, alpha, f, centre)
-    messages, converged, step = Upward(np.zeros((0, 0, 0)), 0.0), False, 0
-    while step < STEPS and not converged:
-        step += 1
+    messages, converged, steps = Upward(np.zeros((0, 0, 0)), 0.0), False, 0
+    while steps < STEPS and not converged:
+        steps += 1
         W = likelihood.curvature(t, f)
         messages = upward(tree, K, W)
-        aim, pull = solve(tree, K, messages.precision, likelihood.slope(y, t, f) + W * f, centre)
-        moved = float(np.max(np.abs(aim - f)))
-        f, alpha, joint = _line(problem, (f, alpha, joint), (aim, pull))
-        converged = moved <= tolerance
-    return Mode(f, alpha, messages, joint - 0.5 * messages.log_det, converged, step)
+        step = solve(tree, K, messages.precision, likelihood.slope(y, t, f) - _pull(tree, alpha))
+        f, alpha, joint = _line(problem, (f, alpha, joint), step)
+        converged = float(np.max(np.abs(step[0]))) <= tolerance
+    return Mode(f, alpha, messages, joint - 0.5 * messages.log_det, converged, steps)
 
 
 def evidence_slope(problem: Problem, K: F64, at: Mode) -> F64:
@@ -69,7 +69,7 @@ def evidence_slope(problem: Problem, K: F64, at: Mode) -> F64:
     """
     known = spread(problem.tree, K, at.messages.precision)
     shift = 0.5 * known.variance * problem.likelihood.bend(problem.t, at.f)
-    _, U = solve(problem.tree, K, at.messages.precision, shift, 0.0)
+    _, U = solve(problem.tree, K, at.messages.precision, shift)
     out = np.empty_like(K)
     for depth, level in enumerate(problem.tree.levels):
         alpha, u = at.alpha[level.nodes], U[level.nodes]
@@ -78,13 +78,13 @@ def evidence_slope(problem: Problem, K: F64, at: Mode) -> F64:
     return out
 
 
-def _line(problem: Problem, now: tuple[F64, F64, float], aim: tuple[F64, F64]) -> tuple[F64, F64, float]:
-    """The furthest of 1, ½, ¼, … of the way to ``aim`` at which ln p(y, f) is not lower."""
+def _line(problem: Problem, now: tuple[F64, F64, float], step: tuple[F64, F64]) -> tuple[F64, F64, float]:
+    """The furthest of 1, ½, ¼, … of the ``step`` in (f, α) at which ln p(y, f) is not lower."""
     tree, likelihood, y, t, centre = problem
     f, alpha, joint = now
     share = 1.0
     for _ in range(HALVINGS):
-        new, pull = f + share * (aim[0] - f), alpha + share * (aim[1] - alpha)
+        new, pull = f + share * step[0], alpha + share * step[1]
         value = likelihood.value(y, t, new) - 0.5 * _quadratic(tree, pull, new, centre)
         if value >= joint - 1e-10 * (1 + abs(joint)):
             return new, pull, value
@@ -92,16 +92,30 @@ def _line(problem: Problem, now: tuple[F64, F64, float], aim: tuple[F64, F64]) -
     return now
 
 
+def _pull(tree: Tree, alpha: F64) -> F64:
+    """(s, k) Σ⁻¹(f − centre): each node's α less those of its children."""
+    out = alpha.copy()
+    for level in tree.levels[1:]:
+        np.subtract.at(out, level.parents, alpha[level.nodes])
+    return out
+
+
 def _deviations(tree: Tree, f: F64, centre: float) -> list[F64]:
-    """f − f_parent of each level's nodes."""
+    """How far each level's nodes are from their parents."""
     return [f[at.nodes] - (f[at.parents] if d else centre) for d, at in enumerate(tree.levels)]
 
 
 def _alpha(tree: Tree, K: F64, f: F64, centre: float) -> F64:
     alpha = np.empty_like(f)
     for depth, delta in enumerate(_deviations(tree, f, centre)):
-        alpha[tree.levels[depth].nodes] = np.linalg.solve(K[depth], delta.T).T if delta.any() else 0.0
+        alpha[tree.levels[depth].nodes] = _solved(K[depth], delta) if delta.any() else 0.0
     return alpha
+
+
+def _solved(K: F64, rows: F64) -> F64:
+    """(n, k) K⁻¹ of each row (n, k)."""
+    out = np.linalg.solve(K, rows.swapaxes(0, 1))
+    return out.swapaxes(0, 1).astype(np.float64)
 
 
 def _quadratic(tree: Tree, alpha: F64, f: F64, centre: float) -> float:

@@ -14,6 +14,9 @@ import numpy as np
 from tactful.core.arrays import F64, I64, Bool
 from tactful.core.segments import Segments
 from tactful.kernels import messages as kernels
+from tactful.models.parallel import blocks, each
+
+LEAVES, NODES = 2 * kernels.LANES, 32  # to a block
 
 
 class Level(NamedTuple):
@@ -56,8 +59,8 @@ class Upward(NamedTuple):
 def upward(tree: Tree, K: F64, W: F64) -> Upward:
     """The messages of every node, given the precisions W (s, k) of the cells and K (levels, k, k).
 
-    Leaves use B = I + W^½ K W^½, which is well conditioned and admits empty cells; inner nodes B = I + Lᵀ J L.
-    Reference: Rasmussen & Williams 2006, eq. 3.26 and 3.27.
+    Leaves use B = I + W^½ K W^½, which is well conditioned and admits empty cells; inner nodes B = I + Lᵀ J L with
+    K = L Lᵀ. Reference: Rasmussen & Williams 2006, eq. 3.26 and 3.27.
     """
     s, k = W.shape
     M = np.empty((s, k, k))
@@ -74,18 +77,15 @@ def upward(tree: Tree, K: F64, W: F64) -> Upward:
     return Upward(M, log_det)
 
 
-def solve(tree: Tree, K: F64, M: F64, h: F64, centre: float) -> tuple[F64, F64]:
-    """The latents f (s, k) and α = K⁻¹δ (s, k) of the solution for the information vectors ``h`` (s, k).
-
-    ``centre`` is the prior mean of the root.
-    """
+def solve(tree: Tree, K: F64, M: F64, h: F64) -> tuple[F64, F64]:
+    """The solution f (s, k) of (Σ⁻¹ + W) f = h, with Σ the prior covariance of the tree, and its α = K⁻¹δ (s, k)."""
     h = h.copy()
     alpha, f = np.empty_like(h), np.empty_like(h)
     for depth in range(len(tree.levels) - 1, -1, -1):
         level = tree.levels[depth]
         kernels.collect(K[depth], M, level.nodes, level.parents, h, alpha)
     for depth, level in enumerate(tree.levels):
-        kernels.spread_mean(K[depth], M, level.nodes, level.parents, centre, alpha, f)
+        kernels.settle(K[depth], M, level.nodes, level.parents, alpha, f)
     return f, alpha
 
 
@@ -94,19 +94,22 @@ def _leaves(K: F64, W: F64, nodes: I64, M: F64) -> float:
     if not nodes.size:
         return 0.0
     log_det = np.empty(nodes.size)
-    kernels.leaves(K, W, nodes, log_det, M)
+    each(lambda at: kernels.leaves(K, W, nodes[at], log_det[at], M), nodes.size, LEAVES)
     return float(log_det.sum())
 
 
 def _inner(K: F64, J: F64, nodes: I64, M: F64) -> float:
-    """Fill the messages of inner nodes from J (n, k, k); the sum of their ln|B|."""
+    """Fill the messages of inner nodes from J (n, k, k); the sum of their ln|B|.
+
+    M = L⁻ᵀ(I − B⁻¹)L⁻¹, which does not cancel where J is large.
+    """
     if not nodes.size:
         return 0.0
     L = np.linalg.cholesky(K)
-    JL = J @ L
-    C = np.linalg.cholesky(np.eye(len(K)) + L.T @ JL)
-    Y = np.linalg.solve(C, JL.swapaxes(1, 2))
-    M[nodes] = J - Y.swapaxes(1, 2) @ Y
+    C = np.linalg.cholesky(np.eye(len(K)) + L.T @ J @ L)
+    root = np.linalg.inv(L)
+    Y = np.linalg.solve(C, np.broadcast_to(root, J.shape))
+    M[nodes] = root.T @ root - Y.swapaxes(1, 2) @ Y
     return 2 * float(np.log(np.diagonal(C, axis1=1, axis2=2)).sum())
 
 
@@ -119,13 +122,26 @@ class Spread(NamedTuple):
 
 def spread(tree: Tree, K: F64, M: F64) -> Spread:
     """Marginal variances, downward: C_v = (I − KM)K + (I − KM) C_parent (I − KM)ᵀ; Σ_v M − M C_parent M beside them."""
-    variance, pull = np.empty(M.shape[:2]), np.zeros(K.shape)
+    variance, pull = np.empty(M.shape[:2]), np.empty(K.shape)
     above, known = np.array([-1]), np.zeros((1, *K.shape[1:]))
     for depth, level in enumerate(tree.levels):
         order = np.argsort(~level.inner, kind="stable")
         nodes, family = level.nodes[order], np.searchsorted(above, level.parents[order])
         out = np.empty((int(level.inner.sum()), *K.shape[1:]))
-        kernels.spread(K[depth], M, nodes, known, family, pull[depth], variance, out)
+        pull[depth] = _spread(K[depth], M, (nodes, family, known), variance, out)
         sort = np.argsort(nodes[: len(out)])
         above, known = nodes[sort], out[sort]
     return Spread(variance, pull)
+
+
+def _spread(K: F64, M: F64, at: tuple[I64, I64, F64], variance: F64, out: F64) -> F64:
+    """One level: fill ``variance``, and ``out`` (i, k, k) for its first i nodes; the level's pull (k, k)."""
+    nodes, family, known = at
+    parts = np.zeros((len(blocks(nodes.size, NODES)), *K.shape))
+
+    def work(rows: slice) -> None:
+        pull = parts[rows.start // NODES]
+        kernels.spread(K, M, nodes[rows], known, family[rows], pull, variance, out[rows])
+
+    each(work, nodes.size, NODES)
+    return parts.sum(0)

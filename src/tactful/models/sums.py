@@ -54,7 +54,7 @@ class Sums(NamedTuple):
         )
 
         def cells(index: I64, x: F64) -> F64:
-            return np.bincount(index, x, s * k).reshape(s, k)
+            return np.bincount(index, x, s * k).astype(np.float64).reshape(s, k)
 
         over_rows = (cells(cell, rows_w * x) for x in (np.ones(value.size), size, value, value * value))
         return cls(*over_rows, *(cells(held, w / r * x) for x in (m * m, m * g, g * g)))

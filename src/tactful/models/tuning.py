@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 
-from tactful.core.arrays import F64, I64
+from tactful.core.arrays import F64
 from tactful.core.segments import Segments
 from tactful.models.geometry import SHARED, Geometry, covariances, defaults, gradient
 from tactful.models.laplace import Problem, evidence_slope, mode
@@ -37,8 +37,14 @@ def tune(problem: Problem, geometry: Geometry, start: F64, iterations: int) -> F
         return base[0] - at.evidence + 0.5 * float(z @ z), z - sd * slope
 
     bounds = [(-REACH, REACH)] * centre.size
-    options = {"maxiter": iterations, "maxfun": iterations + 8, "ftol": 1e-3, "gtol": 0.1}
-    found = minimize(loss, (start - centre) / sd, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    found = minimize(
+        loss,
+        np.clip((start - centre) / sd, -REACH, REACH),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": iterations, "maxfun": iterations + 8, "ftol": 1e-3, "gtol": 0.1},
+    )
     return np.asarray(centre + sd * found.x)
 
 
@@ -51,8 +57,8 @@ def part(problem: Problem, segments: Segments, size: int) -> Problem:
     seen = np.flatnonzero(problem.t.any(1))
     if seen.size <= size:
         return problem
-    chosen: I64 = seen[np.linspace(0, seen.size - 1, size).round().astype(np.int64)]
+    chosen = seen[np.linspace(0, seen.size - 1, size).round().astype(np.int64)]
     deepest = segments.paths[-1]  # so that the part has as many levels
-    some = Segments.of([*(segments.paths[i] for i in chosen), deepest])
+    some = Segments.of([*(segments.paths[int(i)] for i in chosen), deepest])
     rows = segments.locate(some)
     return problem._replace(tree=Tree.of(some), y=problem.y[rows], t=problem.t[rows])

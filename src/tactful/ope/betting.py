@@ -97,4 +97,5 @@ def _one_side(stakes: Stakes, side: int, alpha: float, stops: I64, *, anytime: b
 
 def _game(stakes: Stakes, side: int, alpha: float, *, anytime: bool) -> F64:
     users = 0.0 if anytime else float(stakes.low.size)
-    return np.array([stakes.floor[side], stakes.most, stakes.most * stakes.cap, 1 / alpha, users])
+    prior = stakes.most * stakes.cap
+    return np.array([stakes.floor[side], stakes.most, stakes.worst[side], prior, 1 / alpha, users])

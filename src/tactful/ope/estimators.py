@@ -39,7 +39,10 @@ def snips(reward: F64, weight: F64) -> Estimate:
     if not weight.any():
         return Estimate(float("nan"), np.zeros_like(weight), weight)
     value = float(weight @ reward / weight.sum())
-    return Estimate(value, weight * (reward - value) / weight.mean(), weight)
+    influence = reward - value
+    influence *= weight
+    influence /= weight.mean()
+    return Estimate(value, influence, weight)
 
 
 def dm(q_target: F64, weight: F64) -> Estimate:
@@ -57,7 +60,7 @@ def dr(reward: F64, weight: F64, q_logged: F64, q_target: F64) -> Estimate:
     ``q_logged`` is q̂ at the logged action and ``q_target`` its mean under the target. Unbiased if the propensities
     *or* q̂ is right, provided that q̂ was not fitted on these users. Reference: Dudík et al. 2014, eq. (4).
     """
-    return _mean(q_target + weight * (reward - q_logged), weight)
+    return _mean(_corrected(reward, weight, q_logged, q_target), weight)
 
 
 def clipped_ips(reward: F64, weight: F64, clip: float) -> Estimate:
@@ -76,8 +79,8 @@ def sndr(reward: F64, weight: F64, q_logged: F64, q_target: F64) -> Estimate:
     where all weights are 0. Reference: Thomas & Brunskill 2016 (weighted doubly robust), at one step.
     """
     residual = snips(reward - q_logged, weight)
-    model = _mean(q_target, weight)
-    return Estimate(model.value + residual.value, model.influence + residual.influence, weight)
+    model = float(q_target.mean())
+    return Estimate(model + residual.value, q_target - model + residual.influence, weight)
 
 
 def switch_dr(reward: F64, weight: F64, q_logged: F64, q_target: F64, tau: float) -> Estimate:
@@ -86,7 +89,7 @@ def switch_dr(reward: F64, weight: F64, q_logged: F64, q_target: F64, tau: float
     Trusts q̂ where weights exceed ``tau``: biased by π(w > τ) times the error of q̂ there. DR from the largest weight
     on, the direct method below the smallest. Reference: Wang et al. 2017 (SWITCH, doubly robust form).
     """
-    return _mean(q_target + np.where(weight <= tau, weight, 0.0) * (reward - q_logged), weight)
+    return _mean(_corrected(reward, np.where(weight <= tau, weight, 0.0), q_logged, q_target), weight)
 
 
 def shrunk_dr(reward: F64, weight: F64, q_logged: F64, q_target: F64, shrink: float) -> Estimate:
@@ -98,7 +101,7 @@ def shrunk_dr(reward: F64, weight: F64, q_logged: F64, q_target: F64, shrink: fl
     if np.isinf(shrink):
         return dr(reward, weight, q_logged, q_target)
     kept = np.divide(shrink * weight, weight**2 + shrink, out=np.zeros_like(weight), where=weight > 0)
-    return _mean(q_target + kept * (reward - q_logged), weight)
+    return _mean(_corrected(reward, kept, q_logged, q_target), weight)
 
 
 def mips(reward: F64, band_weight: F64) -> Estimate:
@@ -121,6 +124,16 @@ def marginal_weights(target: F64, logging: F64, band: I64, action: I64) -> F64:
     return (target @ members)[rows, chosen] / (logging @ members)[rows, chosen]
 
 
+def _corrected(reward: F64, weight: F64, q_logged: F64, q_target: F64) -> F64:
+    """q_target + w (r − q_logged), with a single array of its own."""
+    row = reward - q_logged
+    row *= weight
+    row += q_target
+    return row
+
+
 def _mean(row: F64, weight: F64) -> Estimate:
+    """The mean of ``row``, an array of its own, which becomes the influence."""
     value = float(row.mean())
-    return Estimate(value, row - value, weight)
+    row -= value
+    return Estimate(value, row, weight)

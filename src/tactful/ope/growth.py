@@ -25,12 +25,19 @@ def limit_gains(limit: float, rate: float, weight: F64, share: F64, rows: int) -
 
 
 def chance_of_verdict(
-    gain: F64, users: int, most_bet: float, *, delta: float = 0.05, probability: F64 | None = None
+    gain: F64,
+    users: int,
+    most_bet: float,
+    *,
+    delta: float = 0.05,
+    probability: F64 | None = None,
+    tuned: bool = True,
 ) -> float:
     """The probability that wealth Π (1 + λ D_u) reaches 1/δ within so many users.
 
-    λ = √(2 ln(1/δ) / (σ² U)) ∧ ``most_bet``, as ``betting`` ends up with. First passage of a Brownian motion with the
-    mean g and the standard deviation s of ln(1 + λ D): Φ((gU − b)/(s√U)) + e^{2gb/s²} Φ(−(gU + b)/(s√U)), b = ln(1/δ).
+    λ = √(2 ln(1/δ) / (σ² U)) ∧ ``most_bet``, as ``betting`` ends up with, or ``most_bet`` where not ``tuned``. First
+    passage of a Brownian motion with the mean g and the standard deviation s of ln(1 + λ D):
+    Φ((gU − b)/(s√U)) + e^{2gb/s²} Φ(−(gU + b)/(s√U)), b = ln(1/δ).
 
     Parameters
     ----------
@@ -40,7 +47,7 @@ def chance_of_verdict(
     p = np.full(gain.size, 1 / gain.size) if probability is None else probability
     mean, goal = float(p @ gain), math.log(1 / delta)
     variance = float(p @ (gain - mean) ** 2)
-    bet = min(math.sqrt(2 * goal / (variance * users)) if variance > 0 else most_bet, most_bet)
+    bet = min(math.sqrt(2 * goal / (variance * users)), most_bet) if tuned and variance > 0 else most_bet
     step = np.log1p(bet * gain)
     g = float(p @ step)
     s = math.sqrt(float(p @ (step - g) ** 2) * users)
@@ -57,6 +64,7 @@ def users_needed(
     delta: float = 0.05,
     power: float = 0.8,
     probability: F64 | None = None,
+    tuned: bool = True,
 ) -> int | None:
     """The least number of users with which ``chance_of_verdict`` is at least ``power``; None where none suffices.
 
@@ -64,7 +72,7 @@ def users_needed(
     """
 
     def enough(users: int) -> bool:
-        return chance_of_verdict(gain, users, most_bet, delta=delta, probability=probability) >= power
+        return chance_of_verdict(gain, users, most_bet, delta=delta, probability=probability, tuned=tuned) >= power
 
     p = np.full(gain.size, 1 / gain.size) if probability is None else probability
     if float(p @ gain) <= 0:
@@ -88,14 +96,14 @@ def needed(stakes: Stakes, limit: float, *, delta: float = 0.05, power: float = 
     """
     mu = 1 - stakes.share(limit)
     gain = stakes.high - mu * stakes.count
-    most_bet = bet_limit(stakes.most, stakes.floor[1], mu)
+    most_bet = bet_limit(stakes.most, stakes.floor[1], mu, stakes.worst[1])
     users = users_needed(gain, most_bet, delta=delta, power=power)
     return None if users is None else math.ceil(users * float(stakes.count.mean()))
 
 
-def bet_limit(most: int, floor: float, mu: float) -> float:
-    """½ / (n_max (floor + μ)): no bet loses more than half of the wealth."""
-    return 0.5 / (most * (floor + mu))
+def bet_limit(most: int, floor: float, mu: float, worst: float = math.inf) -> float:
+    """½ / (n_max (floor + μ) ∧ worst): no bet loses more than half of the wealth."""
+    return 0.5 / min(most * (floor + mu), worst)
 
 
 def z_needed(change: float, variance: float, *, delta: float = 0.05, power: float = 0.8) -> int:

@@ -30,7 +30,8 @@ class Stakes:
     """Totals of u users in the order they are bet on: of φ (``low``), of φ with r → 1 − r (``high``), and of rows.
 
     In units of the declared range ``bounds`` mapped to [0, 1]. ``floor`` and ``ceiling`` hold bounds for each side,
-    −floor ≤ φ ≤ ceiling, and ``most`` the rows that a user can have at the very most.
+    −floor ≤ φ ≤ ceiling, ``most`` the rows that a user can have at the very most, and ``worst`` a bound on what a
+    bet on a user can lose whatever the mean, where one is known.
     """
 
     low: F64
@@ -41,6 +42,7 @@ class Stakes:
     most: int
     cap: float
     bounds: tuple[float, float]
+    worst: tuple[float, float] = (np.inf, np.inf)
 
     @property
     def value(self) -> float:
@@ -98,6 +100,7 @@ def stakes(
     cap: float | None = None,
     bounds: tuple[float, float] = (0.0, 1.0),
     model: Capped | None = None,
+    absorbing: bool = False,
     key: U64 | None = None,
 ) -> Stakes:
     """φ = w (r − m(A)) + Σ_a π(a|x) m(a), summed by user; without a model m is 0, and 1 on the flipped side.
@@ -113,13 +116,17 @@ def stakes(
         largest weight for empirical Bernstein alone.
     bounds
         The declared range of the reward.
+    absorbing
+        The reward is 1 at most once a user and else 0, as an opt-out is. Then the flipped bet on a user loses k at
+        most, not n_max k, so that a limit is certified from as many users as if each had a single row.
     key
         (u,) names by which users are put in order, independent of outcomes; by default their codes.
 
     Raises
     ------
     LogError
-        Rewards outside their range, weights above a cap without a model, or users with more rows than ``most``.
+        Rewards outside their range, weights above a declared cap, users with more rows than ``most`` or with more
+        than one event of an absorbing outcome.
     SpecError
         Neither a cap nor a model, or a range that is none.
     """
@@ -131,16 +138,19 @@ def stakes(
     if model is None:
         low, high = weight * share, 1.0 - weight * share
         floor, ceiling = (0.0, max(k - 1.0, 0.0)), (k, 1.0)
+        worst = (np.inf, k if absorbing else np.inf)
     else:
         low = weight * (share - model.logged) + model.target
         high = weight * (1.0 - share - model.flipped_logged) + model.flipped_target
         largest = np.inf if cap is None else cap + 1.0
-        floor, ceiling = (k, k), (largest, largest)
+        floor, ceiling, worst = (k, k), (largest, largest), (np.inf, np.inf)
+    if absorbing and float(user_totals(user, share).max()) > 1:
+        raise LogError("a user has several events", "betting", "an absorbing outcome happens once")
     count = user_totals(user, np.ones(user.size))
     order = np.flatnonzero(count) if key is None else np.argsort(key, kind="stable")
     order = order[count[order] > 0]
-    totals = (user_totals(user, x)[order] for x in (low, high))
-    return Stakes(*totals, count[order], floor, ceiling, most, k, bounds)
+    low, high = (user_totals(user, x)[order] for x in (low, high))
+    return Stakes(low, high, count[order], floor, ceiling, most, k, bounds, worst)
 
 
 def _check(reward: F64, weight: F64, user: I64, most: int, cap: float, bounds: tuple[float, float]) -> None:

@@ -234,3 +234,13 @@ def _check_cadences(config: WorldConfig) -> None:
         raise SpecError("the world needs cadences of a week", "[world] actions", "give slots and frequencies")
     if bad := sorted({slot for slot, _ in cells if slot is not None and slot not in config.slots}):
         raise SpecError(f"actions use the slots {first(bad)}", "[world] actions", "add them to slots")
+
+
+def lively() -> WorldConfig:
+    """An audience for demonstrations: visits vary less between users, notifications matter more, hours matter much.
+
+    A quarter's log of 50,000 users is enough to learn from. At five a week notifications add 16 % of sessions instead
+    of 6 %, so that the nine regularities are not claimed for it. In the default world visits have a heavy tail, and the
+    same log shows fewer opt-outs but no gain in sessions: that takes many more users.
+    """
+    return WorldConfig(activity=0.2, activity_sigma=0.4, openness=-1.9, bump=1.4, evening=0.0)

@@ -17,7 +17,7 @@ from tactful.simulate.config import WorldConfig
 from tactful.simulate.hours import FIRST_WEEKDAY, hour_rows, weekday_rows
 from tactful.simulate.people import People
 
-CHUNK = 2048
+CHUNK = 1024
 MEASURES = (
     "sends",
     "opens",
@@ -69,10 +69,8 @@ def each_chunk(n: int, threads: int | None, work: Callable[[slice], None]) -> No
         for part in parts:
             work(part)
         return
-    work(parts[0])  # the first call compiles
     with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(work, part) for part in parts[1:]]:
-            done.result()
+        list(pool.map(work, parts))
 
 
 @dataclass(frozen=True, slots=True)

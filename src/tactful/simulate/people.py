@@ -9,7 +9,7 @@ import numpy as np
 from tactful.core.arrays import F64, I64, U64, Bool
 from tactful.kernels import world as kernel
 from tactful.simulate.chance import normal, uniform
-from tactful.simulate.config import CHANNELS, CHRONOTYPES, WEEK_US, WorldConfig
+from tactful.simulate.config import CHANNELS, CHRONOTYPES, WorldConfig
 
 TRAITS = 1 << 40  # lanes of fixed traits; those of days are below
 (LEAF, CHRONOTYPE, OTHER, ACTIVITY, OPENNESS, NEVER, TOLERANCE, ZONE, HOME, CREDIT, JITTER) = (
@@ -135,8 +135,3 @@ def remember(people: People, sends: F64, half_life_days: float) -> None:
 def context(people: People) -> F64:
     """(n, 2) fatigue, and the mean sends a week of the last four weeks."""
     return np.stack([people.dose[:, 0], people.dose[:, 1:].sum(1) / WEEKS_OF_DOSE], 1)
-
-
-def decided_at(people: People, config_start_us: int, week: int) -> I64:
-    """(n,) µs UTC of the decisions of a week."""
-    return config_start_us + week * WEEK_US + people.decides_us

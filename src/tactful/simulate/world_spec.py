@@ -57,7 +57,7 @@ def world_spec(config: WorldConfig | None = None, as_of: int | None = None) -> s
         slots=json.dumps(list(dict.fromkeys(s for s in actions.slots if s))),
         frequencies=json.dumps(list(dict.fromkeys(f for f in actions.frequencies if f))),
         none=json.dumps(0 in actions.frequencies),
-        context=json.dumps([f"x_{name}" for name in CONTEXT]),
+        context=json.dumps(list(CONTEXT)),
         as_of=at,
         **{o.name: o.window_us // DAY_US for o in OUTCOMES},
     )
