@@ -30,11 +30,13 @@ def test_the_two_commands_stand_on_the_first_screen():
 
 def test_the_python_of_the_readme_runs(tmp_path):
     import tactful as tt
-    from tactful.simulate.spec import spec_toml
+    from tactful.simulate.config import lively
+    from tactful.simulate.world_spec import world_spec
 
-    simulated = tt.WeeklyWorld().simulate(2000, 8, seed=3)
+    world = tt.World(lively())
+    simulated = world.simulate(2000, 8, seed=3)
     tt.write_log(simulated.log, tmp_path / "log.parquet")
-    (tmp_path / "spec.toml").write_text(spec_toml(as_of=simulated.log.as_of), encoding="utf-8")
+    (tmp_path / "spec.toml").write_text(world_spec(world.config, simulated.log.as_of), encoding="utf-8")
     code = "\n".join(blocks("python"))
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

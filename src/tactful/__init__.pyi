@@ -27,4 +27,4 @@ from .policies.base import Arms as Arms
 from .policies.table import Table as Table
 from .policies.table import always as always
 from .policies.table import uniform as uniform
-from .simulate.weekly import WeeklyWorld as WeeklyWorld
+from .simulate.world import World as World

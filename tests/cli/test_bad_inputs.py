@@ -157,7 +157,7 @@ def ended(folder):
     save(replace(table(1), valid_until=2959), folder / "policy")
 
 
-MASK = [[True] * 21, [True] * 21]
+MASK = [[True] * 26, [True] * 26]
 EXPLAIN = "explain @policy"
 NOTHING = [
     m("one-row", EVALUATE, "single user", code=4, before=rewrite(lambda log: log.head(1))),
@@ -175,8 +175,8 @@ NOTHING = [
         code=4,
         before=rewrite(lambda log: log.with_columns(engaged=None, opens=None, opted_out=None)),
     ),
-    m("too-early", EVALUATE, "mature", code=4, before=respec(("2026-02-09T00:00:00+00:00", "2026-01-06"))),
-    m("too-early-to-fit", FIT, "mature", code=4, before=respec(("2026-02-09T00:00:00+00:00", "2026-01-06"))),
+    m("too-early", EVALUATE, "mature", code=4, before=respec(("2026-02-16T09:00:00+00:00", "2026-01-06"))),
+    m("too-early-to-fit", FIT, "mature", code=4, before=respec(("2026-02-16T09:00:00+00:00", "2026-01-06"))),
     m("no-propensities", EVALUATE, "no propensities", "randomise", code=4, before=without_propensities),
     m(
         "all-control",
@@ -229,11 +229,11 @@ DECISIONS = [
     m("users-repeated", DECIDE, "'user' is repeated", "row 1, 2", before=users(user=["a", "a"])),
     m("users-float", DECIDE, "Float64", "cast it to text", before=users(user=[1.0, 2.0])),
     m("users-segment", DECIDE, "not a path: 'ios//new'", before=users(segment=["ios//new", "web"])),
-    m("mask-length", DECIDE, "not a list of 21 booleans", before=users(eligible=[[True], [True]])),
-    m("mask-ragged", DECIDE, "not a list of 21 booleans", before=users(eligible=[MASK[0], [True]])),
-    m("mask-null", DECIDE, "not a list of 21 booleans", before=users(eligible=[MASK[0], None])),
-    m("mask-numbers", DECIDE, "not a list of 21 booleans", before=users(eligible=[[1] * 21] * 2)),
-    m("mask-none", DECIDE, "no eligible action", before=users(eligible=[MASK[0], [False] * 21])),
+    m("mask-length", DECIDE, "not a list of 26 booleans", before=users(eligible=[[True], [True]])),
+    m("mask-ragged", DECIDE, "not a list of 26 booleans", before=users(eligible=[MASK[0], [True]])),
+    m("mask-null", DECIDE, "not a list of 26 booleans", before=users(eligible=[MASK[0], None])),
+    m("mask-numbers", DECIDE, "not a list of 26 booleans", before=users(eligible=[[1] * 26] * 2)),
+    m("mask-none", DECIDE, "no eligible action", before=users(eligible=[MASK[0], [False] * 26])),
     m("users-none", DECIDE, "no users", before=lambda f: pl.DataFrame({"user": []}).write_parquet(f / "users.parquet")),
     m("users-empty-file", DECIDE, "the file is empty", before=write("users.parquet", b"")),
     m("users-missing", DECIDE.replace("@users", "@people"), "no such file"),
@@ -248,7 +248,7 @@ DECISIONS = [
         "csv-mask",
         DECIDE.replace("@out.parquet", "@out.csv"),
         "CSV cannot hold lists",
-        before=users(eligible=[MASK[0], [True] * 20 + [False]]),
+        before=users(eligible=[MASK[0], [True] * 25 + [False]]),
     ),
     m("out-extension", DECIDE.replace("@out.parquet", "@out.xlsx"), "unknown kind of file"),
     m("out-folder", DECIDE.replace("@out.parquet", "@deep/out.csv"), "No such file or directory", "choose a folder"),

@@ -181,7 +181,8 @@ def test_evaluate(tactful, place, policy):
         elif entry["estimator"] != "dm":
             assert entry["low"] <= entry["value"] <= entry["high"]
             assert entry["interval"] == "cluster-t"
-    assert said["n"] == (380 if policy == "policy" else 1200)
+    whole = pl.scan_parquet(place / "log.parquet").select(pl.len()).collect().item()
+    assert 0 < said["n"] < whole if policy == "policy" else said["n"] == whole
 
 
 def test_evaluate_for_people(tactful, place):
@@ -324,12 +325,12 @@ def test_what_init_writes_can_be_served_and_read(tactful, place):
 
 
 def test_init_with_a_spec_and_a_safe_action(tactful, place):
-    command = ("init", "--out", "start", "--spec", "log.spec.toml", "--safe", "3x@18:00", "--explore", 0.1, "--json")
+    command = ("init", "--out", "start", "--spec", "log.spec.toml", "--safe", "3x@16:00", "--explore", 0.1, "--json")
     said = plain(tactful(*command))
     assert (place / "start/spec.toml").read_bytes() == (place / "log.spec.toml").read_bytes()
     pmf = Decider.open("start/policy").pmf()
-    assert pmf["3x@18:00"] == pytest.approx(0.9 + 0.1 / 21, abs=1e-9)
-    assert pmf["none"] == pytest.approx(0.1 / 21, abs=1e-9)
+    assert pmf["3x@16:00"] == pytest.approx(0.9 + 0.1 / 26, abs=1e-9)
+    assert pmf["none"] == pytest.approx(0.1 / 26, abs=1e-9)
     uniform = plain(tactful("init", "--out", "other", "--spec", "log.spec.toml", "--json"))
     assert said["needs"][0]["decisions"] == pytest.approx(10 * uniform["needs"][0]["decisions"], rel=1e-3)
 

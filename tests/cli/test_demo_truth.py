@@ -8,6 +8,7 @@ from scipy.stats import binom
 
 import tactful as tt
 from tactful.cli.demo import SPLIT, one_step_truth
+from tactful.simulate.config import lively
 
 SEEDS = range(1, 201)
 OBJECTIVE = tt.Objective({"engaged": 1.0, "opted_out": -15.0})
@@ -15,7 +16,7 @@ OBJECTIVE = tt.Objective({"engaged": 1.0, "opted_out": -15.0})
 
 def gain(seed: int, users: int = 3000, periods: int = 6) -> dict[str, tuple[bool, str]]:
     """Whether each estimator's interval of policy less logging holds the one-step truth, and its verdict."""
-    simulated = tt.WeeklyWorld().simulate(users, periods, seed=seed)
+    simulated = tt.World(lively()).simulate(users, periods, seed=seed)
     log = simulated.log
     train, held = log.split(SPLIT.share, SPLIT.salt)
     policy = tt.publish(tt.Conjugate().fit(train), OBJECTIVE, seed=seed)

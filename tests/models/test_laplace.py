@@ -7,6 +7,7 @@ import pytest
 from scipy import integrate, stats
 from scipy.special import expit
 
+from logs import JIT
 from reference import hierarchical as reference
 from tactful.core.actions import ActionSpace
 from tactful.core.segments import Segments
@@ -150,7 +151,7 @@ def test_draws_have_the_dense_covariance_over_actions_and_segments():
     K = covariances(Geometry.of(SPACE), theta)
     prior = reference.joint(tree.parents, tree.depths, K)
     f, C, _ = reference.laplace("gaussian", prior, known.y.ravel(), known.t.ravel(), CENTRE)
-    found, m = mode(known, K), 20_000
+    found, m = mode(known, K), 20_000 if JIT else 400
     bank = draw(known.tree, K, found.messages.precision, found.f, known.likelihood, m=m, seed=5, stream=1)
     standard = (bank.reshape(m, -1) - f) / np.sqrt(C.diagonal())
     np.testing.assert_allclose(standard.mean(0), 0, atol=5.5 / np.sqrt(m))

@@ -123,11 +123,11 @@ def looked_at(seed, rate, runs, n, looks=60, ceiling=0.004):
 
 @pytest.mark.slow
 def test_at_the_ceiling_neither_word_is_said_often_in_60_looks():
-    """2,000 runs of 20,000 decisions: shares above .066 once in 1,000 studies of a monitor that spends all its .05."""
-    back, widen, _ = looked_at(1, 0.004, 2000, 20_000)
+    """1,000 runs of 20,000 decisions: shares above .071 once in 1,000 studies of a monitor that spends all its .05."""
+    back, widen, _ = looked_at(1, 0.004, 1000, 20_000)
     print(f"at the ceiling, 60 looks: roll back {back:.4f}, widen {widen:.4f}")
-    assert back <= 0.066
-    assert widen <= 0.066
+    assert back <= 0.071
+    assert widen <= 0.071
 
 
 @pytest.mark.slow

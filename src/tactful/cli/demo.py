@@ -32,9 +32,12 @@ from tactful.learn.targets import empirical
 from tactful.models.conjugate import Conjugate, ConjugatePosterior
 from tactful.policies.artifact import save
 from tactful.policies.table import Table
+from tactful.simulate.config import lively
 from tactful.simulate.simulated import Simulated
-from tactful.simulate.spec import spec_toml
-from tactful.simulate.weekly import WeeklyWorld
+from tactful.simulate.status_quo import StatusQuo
+from tactful.simulate.value import Figure
+from tactful.simulate.world import World
+from tactful.simulate.world_spec import world_spec
 from tactful.tracking.mlflow_run import default_uri
 
 SPLIT = Split("demo", 0.5)
@@ -47,6 +50,16 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
 
 
+class LongRun(NamedTuple):
+    """Expected figures of half a year, per user and week, in the world itself; differences are paired."""
+
+    weeks: int
+    users: int
+    sessions: tuple[float, float]
+    gain: Figure
+    opted_out: tuple[float, float]
+
+
 class Demo(NamedTuple):
     """What the demo made."""
 
@@ -56,6 +69,7 @@ class Demo(NamedTuple):
     policy: Table
     result: Evaluation
     truth: dict[str, tuple[float, float]]
+    later: LongRun
     decisions: int
     period: int
     run: str
@@ -88,11 +102,12 @@ def run(out: Path, users: int, periods: int, seed: int, uri: str, quiet: bool = 
         raise SpecError("a file is there", str(out), "name a folder")
     out.mkdir(parents=True, exist_ok=True)
     with show.progress("simulating a quarter", quiet) as step:
-        simulated = WeeklyWorld().simulate(users, periods, seed=seed, progress=step)
+        world = World(lively())
+        simulated = world.simulate(users, periods, seed=seed, progress=step)
     with show.working("learning and evaluating", quiet):
         write_log(simulated.log, out / "log.parquet")
         with replacing(out / "spec.toml") as part:
-            part.write_text(spec_toml(simulated.log.actions, simulated.log.as_of), encoding="utf-8")
+            part.write_text(world_spec(world.config, simulated.log.as_of), encoding="utf-8")
         spec = LogSpec.from_toml(out / "spec.toml")
         log = read_log(out / "log.parquet", spec)
         found = check(log)
@@ -102,6 +117,7 @@ def run(out: Path, users: int, periods: int, seed: int, uri: str, quiet: bool = 
         save(policy, out / "policy")
         result = evaluate(held, policy, "logging")
         truth = one_step_truth(simulated, policy, SPLIT.holds_out(log.user_key)[log.user])
+        later = long_run(world, policy, seed)
         period = int(log.period.max()) + 1
         decisions = decide(policy, users_of(log), period)
         write_decisions(decisions, out / "decisions.parquet")
@@ -110,7 +126,7 @@ def run(out: Path, users: int, periods: int, seed: int, uri: str, quiet: bool = 
         options = {"model": "conjugate", "users_simulated": users, "periods": periods, "seed": seed}
         recorded = record_whole(uri, log, policy, out / "policy", result, options)
     seconds = time.perf_counter() - start
-    return Demo(log, found, posterior, policy, result, truth, decisions.height, period, recorded, seconds)
+    return Demo(log, found, posterior, policy, result, truth, later, decisions.height, period, recorded, seconds)
 
 
 def one_step_truth(simulated: Simulated, policy: Table, rows: Bool) -> dict[str, tuple[float, float]]:
@@ -127,6 +143,22 @@ def one_step_truth(simulated: Simulated, policy: Table, rows: Bool) -> dict[str,
     if policy.objective:
         asked[OBJECTIVE] = policy.objective
     return {name: (value(served, o), value(log.propensities, o)) for name, o in asked.items()}
+
+
+def long_run(world: World, policy: Table, seed: int, users: int = 10_000, weeks: int = 26) -> LongRun:
+    """The world's own truth when ``policy`` or the logging policy decides every week from the start."""
+    people = world.people(users, seed=seed, warm=False)
+    plans = (policy, StatusQuo(world.actions, world.segments))
+    ours, theirs = (world.value(plan, 7 * weeks, people, seed=seed) for plan in plans)
+    sessions, lost = ([v.mean(m).value for v in (ours, theirs)] for m in ("expected_sessions", "expected_opt_outs"))
+    gain = ours.minus(theirs, "expected_sessions")
+    return LongRun(
+        weeks,
+        users,
+        (sessions[0] / weeks, sessions[1] / weeks),
+        Figure(gain.value / weeks, gain.se / weeks),
+        (lost[0], lost[1]),
+    )
 
 
 def _figures(posterior: ConjugatePosterior, policy: Table) -> dict[str, Any]:
@@ -149,6 +181,13 @@ def _plain(out: Path, made: Demo) -> dict[str, Any]:
         "segments": [row._asdict() for row in _rows(made)],
         "evaluation": made.result.to_json(),
         "truth": {o: {"target": t, "baseline": b, "difference": t - b} for o, (t, b) in made.truth.items()},
+        "long_run": {
+            "weeks": made.later.weeks,
+            "users": made.later.users,
+            "sessions_per_week": dict(zip(("target", "baseline"), made.later.sessions, strict=True)),
+            "difference": made.later.gain._asdict(),
+            "opted_out": dict(zip(("target", "baseline"), made.later.opted_out, strict=True)),
+        },
         "decisions": made.decisions,
         "period": made.period,
         "run": made.run,
@@ -201,6 +240,14 @@ def _print(out: Path, made: Demo) -> None:
         list(_comparison(made)),
         2,
     )
+    for name, bound in made.policy.limits.outcomes.items():
+        show.line(f"Limit on {name}: {bound:g}; the model expects {made.policy.expected[name]:.5f} of the policy.")
+    later = made.later
+    show.line(
+        f"Long-run truth, {later.weeks} weeks of {later.users:,} users: {later.sessions[0]:.3f} sessions a week with "
+        f"the policy, {later.sessions[1]:.3f} with logging (difference {later.gain.value:.3f} ± {later.gain.se:.3f}); "
+        f"{show.percent(later.opted_out[0], 1)} and {show.percent(later.opted_out[1], 1)} opted out."
+    )
     for why in dict.fromkeys(f"{e.verdict}: {e.outcome}: {e.why}" for e in _told(made)):
         show.line(why)
     for note in result.notes:
@@ -212,7 +259,9 @@ def _print(out: Path, made: Demo) -> None:
     )
     log_and_spec = f"{out}/log.parquet --spec {out}/spec.toml"
     show.line(f"  tactful check {log_and_spec}")
-    show.line(f"  tactful evaluate {log_and_spec} --policy {out}/policy --baseline always:3x@18:00")
+    show.line(
+        f"  tactful evaluate {log_and_spec} --policy {out}/policy --baseline always:{made.policy.actions.names[-2]}"
+    )
     show.line(f"  tactful explain {out}/policy --segment {_rows(made)[0].segment}")
 
 

@@ -10,9 +10,16 @@ import typer
 from tactful.cli import show
 from tactful.cli.options import Json, Seed
 from tactful.core.files import replacing
-from tactful.frames.write import write_log
-from tactful.simulate.spec import spec_toml
-from tactful.simulate.weekly import WeeklyWorld
+from tactful.errors import LogError, SpecError
+from tactful.frames.partitions import events_frame, write_partitions
+from tactful.frames.scan import CSV, NDJSON, PARQUET
+from tactful.frames.write import write_frame, write_log
+from tactful.simulate.config import WorldConfig, lively
+from tactful.simulate.world import World
+from tactful.simulate.world_spec import world_spec
+
+WORLDS = {"default": WorldConfig, "lively": lively}
+MOST_IN_ONE_FILE = 200_000
 
 
 def register(app: typer.Typer) -> None:
@@ -23,23 +30,50 @@ def register(app: typer.Typer) -> None:
 def simulate(
     users: Annotated[int, typer.Option(help="How many users.", min=1)],
     periods: Annotated[int, typer.Option(help="How many weekly periods.", min=1)],
-    out: Annotated[Path, typer.Option(help="The log to write: .parquet or .ndjson, which can hold vectors.")],
+    out: Annotated[Path, typer.Option(help="The log: a file (.parquet, .ndjson), or a folder for one part per users.")],
     seed: Seed = 0,
+    world: Annotated[
+        str, typer.Option(help="default (nine published regularities hold), or lively (the demo's).")
+    ] = "lively",
+    events: Annotated[bool, typer.Option("--events", help="Also write every send, beside the log.")] = False,
     json: Json = False,
 ) -> None:
     """Write a simulated decision log, and the spec to read it with beside it.
 
     Example: tactful simulate --users 2000 --periods 8 --seed 1 --out log.parquet
     """
+    if world not in WORLDS:
+        raise SpecError(f"unknown world {world!r}", "--world", f"choose one of {', '.join(WORLDS)}")
+    made = World(WORLDS[world]())
+    name = out.name.lower()
+    if out.suffix and not name.endswith((*PARQUET, *NDJSON, *CSV)):
+        raise LogError("unknown kind of file", str(out), "write .parquet or .ndjson, or a folder without extension")
+    if name.endswith(CSV):
+        raise LogError("CSV cannot hold lists, and a simulated log has propensities", str(out), "write .parquet")
     with show.progress("simulating", json) as step:
-        simulated = WeeklyWorld().simulate(users, periods, seed=seed, progress=step)
-    write_log(simulated.log, out)
+        if name.endswith((*PARQUET, *NDJSON)):
+            n, found, as_of = _file(made, users, periods, out, seed, events, step)
+        else:
+            written = write_partitions(made, users, periods, out, seed=seed, events=events, progress=step)
+            n, found, as_of = written.n, written.users, written.as_of
     spec = out.with_name(f"{out.name.split('.')[0]}.spec.toml")
     with replacing(spec) as part:
-        part.write_text(spec_toml(simulated.log.actions, simulated.log.as_of), encoding="utf-8")
-    log = simulated.log
+        part.write_text(world_spec(made.config, as_of), encoding="utf-8")
     if json:
-        show.emit({"log": str(out), "spec": str(spec), "n": log.n, "users": log.users, "periods": periods})
+        show.emit({"log": str(out), "spec": str(spec), "n": n, "users": found, "periods": periods})
         return
-    show.line(f"{log.n:,} decisions of {log.users:,} users over {periods} weeks: {out}")
+    show.line(f"{n:,} decisions of {found:,} users over {periods} weeks: {out}")
     show.line(f"read it with --spec {spec}")
+
+
+def _file(
+    world: World, users: int, periods: int, out: Path, seed: int, events: bool, step: show.Step
+) -> tuple[int, int, int]:
+    if users > MOST_IN_ONE_FILE:
+        do = "name a folder as --out: it gets one part per range of users"
+        raise SpecError(f"{users:,} users are too many for one file in memory", "--out", do)
+    made = world.simulate(users, periods, seed=seed, truth=False, events=events, progress=step)
+    write_log(made.log, out)
+    if events:
+        write_frame(events_frame(made), out.with_name(f"{out.name.split('.')[0]}.events.parquet"))
+    return made.log.n, made.log.users, made.log.as_of or 0

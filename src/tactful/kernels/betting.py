@@ -90,5 +90,3 @@ def capped(q, target, logging, action, cap, out):
                 if a == action[i]:
                     out[2 * side, i] = value
             out[2 * side + 1, i] = mean
-
-

@@ -11,36 +11,89 @@ LANES = 32
 
 
 @helper
-def invert(A, column, scaled, log_det):
+def column_of(A, p, out):
+    """``out`` (k, LANES): column p of a symmetric A (k, k, LANES) stored as its lower triangle."""
+    for i in range(A.shape[0]):
+        source = A[i, p] if i > p else A[p, i]
+        for lane in range(LANES):
+            out[i, lane] = source[lane]
+
+
+@helper
+def put_column(A, p, values):
+    """The inverse of :func:`column_of`."""
+    for i in range(A.shape[0]):
+        target = A[i, p] if i > p else A[p, i]
+        for lane in range(LANES):
+            target[lane] = values[i, lane]
+
+
+@helper
+def sweep(A, p, c, s, log_det):
+    """Sweep A (k, k, LANES) on pivot p; c, s (k, LANES) are work space."""
+    k = A.shape[0]
+    column_of(A, p, c)
+    for i in range(k):
+        for lane in range(LANES):
+            s[i, lane] = c[i, lane] / c[p, lane]
+    for i in range(k):
+        if i != p:
+            for j in range(i + 1):
+                target, left, right = A[i, j], c[i], s[j]
+                for lane in range(LANES):
+                    target[lane] -= left[lane] * right[lane]
+    for lane in range(LANES):
+        log_det[lane] += np.log(c[p, lane])
+        s[p, lane] = -1.0 / c[p, lane]
+    put_column(A, p, s)
+
+
+@helper
+def sweep_two(A, p, work, log_det):
+    """Sweep on pivots p and p + 1 in one pass over A, which halves the traffic; ``work`` (4, k, LANES)."""
+    k, q = A.shape[0], p + 1
+    c, s, d, z = work[0], work[1], work[2], work[3]
+    column_of(A, p, c)
+    column_of(A, q, d)
+    for i in range(k):
+        for lane in range(LANES):
+            s[i, lane] = c[i, lane] / c[p, lane]
+            d[i, lane] -= s[i, lane] * c[q, lane]
+    for lane in range(LANES):
+        d[p, lane] = s[q, lane]
+        log_det[lane] += np.log(c[p, lane]) + np.log(d[q, lane])
+    for i in range(k):
+        for lane in range(LANES):
+            z[i, lane] = d[i, lane] / d[q, lane]
+    for i in range(k):
+        if i != p and i != q:
+            for j in range(i + 1):
+                target, c_i, s_j, d_i, z_j = A[i, j], c[i], s[j], d[i], z[j]
+                for lane in range(LANES):
+                    target[lane] -= c_i[lane] * s_j[lane] + d_i[lane] * z_j[lane]
+    for lane in range(LANES):
+        s[p, lane] = -1.0 / c[p, lane]
+    for i in range(k):
+        for lane in range(LANES):
+            s[i, lane] -= d[i, lane] * z[p, lane]
+    put_column(A, p, s)
+    for lane in range(LANES):
+        z[q, lane] = -1.0 / d[q, lane]
+    put_column(A, q, z)
+
+
+@helper
+def invert(A, work, log_det):
     """−A⁻¹ in place, lower triangle, of symmetric A (k, k, LANES), and ln|A| (LANES,): the sweep operator.
 
     Reference: Goodnight 1979. No pivoting: A is positive definite.
     """
     k = A.shape[0]
     log_det[:] = 0.0
-    for p in range(k):
-        for i in range(k):
-            source = A[i, p] if i > p else A[p, i]
-            for lane in range(LANES):
-                column[i, lane] = source[lane]
-                scaled[i, lane] = source[lane] / A[p, p, lane]
-        for lane in range(LANES):
-            log_det[lane] += np.log(column[p, lane])
-        for i in range(k):
-            if i == p:
-                continue
-            for j in range(i + 1):
-                if j == p:
-                    continue
-                target, left, right = A[i, j], column[i], scaled[j]
-                for lane in range(LANES):
-                    target[lane] -= left[lane] * right[lane]
-        for i in range(k):
-            target = A[i, p] if i > p else A[p, i]
-            for lane in range(LANES):
-                target[lane] = scaled[i, lane]
-        for lane in range(LANES):
-            A[p, p, lane] = -1.0 / column[p, lane]
+    for p in range(0, k - 1, 2):
+        sweep_two(A, p, work, log_det)
+    if k % 2:
+        sweep(A, k - 1, work[0], work[1], log_det)
 
 
 @kernel(F64_2, F64_2, I64_1, OUT_F64_1, OUT_F64_3)
@@ -48,8 +101,7 @@ def leaves(K, W, nodes, log_det, out):
     """``out`` (s, k, k) at ``nodes`` (n,): W^½ B⁻¹ W^½ with B = I + W^½ K W^½, and ``log_det`` (n,) ln|B|."""
     k = K.shape[0]
     A = np.empty((k, k, LANES))
-    column, scaled, root = np.empty((k, LANES)), np.empty((k, LANES)), np.zeros((k, LANES))
-    logs = np.empty(LANES)
+    work, root, logs = np.empty((4, k, LANES)), np.empty((k, LANES)), np.empty(LANES)
     for start in range(0, nodes.size, LANES):
         count = min(LANES, nodes.size - start)
         for lane in range(LANES):
@@ -61,7 +113,7 @@ def leaves(K, W, nodes, log_det, out):
                     A[i, j, lane] = root[i, lane] * K[i, j] * root[j, lane]
             for lane in range(LANES):
                 A[i, i, lane] += 1.0
-        invert(A, column, scaled, logs)
+        invert(A, work, logs)
         for lane in range(count):
             log_det[start + lane] = logs[lane]
             node = nodes[start + lane]

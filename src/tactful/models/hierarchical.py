@@ -25,7 +25,7 @@ from tactful.models.messages import Tree, spread
 from tactful.models.sums import up
 from tactful.models.tuning import part, tune
 
-FIRST, NEXT = 12, 3  # iterations of tuning: from the defaults, and from the last posterior's values
+FIRST, NEXT = 12, 2  # iterations of tuning: from the defaults, and from the last posterior's values
 LEARNT = 0.5  # share of a node's own prior variance that its data must have removed
 
 
@@ -46,7 +46,7 @@ class Hierarchical:
     dispersion: bool = True
     half_life_days: float | None = None
     tuned: bool = True
-    tuned_on: int = 192
+    tuned_on: int = 128
 
     @property
     def name(self) -> str:

@@ -73,8 +73,8 @@ def evidence_slope(problem: Problem, K: F64, at: Mode) -> F64:
     out = np.empty_like(K)
     for depth, level in enumerate(problem.tree.levels):
         alpha, u = at.alpha[level.nodes], U[level.nodes]
-        cross = u.T @ alpha
-        out[depth] = 0.5 * (alpha.T @ alpha - known.pull[depth] + cross + cross.T)
+        cross = np.einsum("na,nb->ab", 0.5 * alpha + u, alpha)  # not BLAS, whose threads would wait for each other
+        out[depth] = 0.5 * (cross + cross.T - known.pull[depth])
     return out
 
 

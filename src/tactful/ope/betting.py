@@ -22,9 +22,10 @@ def betting(stakes: Stakes, level: float = 0.95, *, anytime: bool = False) -> In
     L = inf{μ : max_t K_t(μ) < 1/α'}, and the upper bound is 1 − L of the flipped rows; α' = α/2 a side. σ̂² is the
     variance of D over the users before, with one imagined user of variance n_max k μ (1 − μ).
 
-    Valid in finite samples where users are independent, whatever rows of one user have in common, and for logs that a
-    learning policy wrote where one user's rows are one entry. ``anytime`` puts u ln(1 + u) for U: then it holds at all
-    times at once (with several entries a user, for the conditional mean alone).
+    Valid in finite samples where users are independent, whatever rows of one user have in common. Logs that a learning
+    policy wrote need users in the order of time, which ``key`` of ``stakes`` gives, with one decision each. ``anytime``
+    puts u ln(1 + u) for U: then it holds at all times at once (where users come back as new entries, for the mean given
+    the past alone).
     Cost: some 80 passes over the users. Reference: Waudby-Smith & Ramdas 2023, section 4; Waudby-Smith et al. 2022.
     """
     stop = np.array([stakes.low.size], np.int64)

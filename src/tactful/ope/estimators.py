@@ -38,8 +38,9 @@ def snips(reward: F64, weight: F64) -> Estimate:
     """
     if not weight.any():
         return Estimate(float("nan"), np.zeros_like(weight), weight)
-    value = float(weight @ reward / weight.sum())
-    influence = reward - value
+    influence = weight * reward  # not weight @ reward: BLAS wakes threads that cost more than the sum
+    value = float(influence.sum() / weight.sum())
+    np.subtract(reward, value, out=influence)
     influence *= weight
     influence /= weight.mean()
     return Estimate(value, influence, weight)

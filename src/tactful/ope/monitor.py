@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import logsumexp
 
 from tactful.core.arrays import F64
 from tactful.errors import LogError, SpecError, first
@@ -177,5 +176,5 @@ def bets(ceiling: float) -> tuple[F64, F64]:
 
 
 def _mixed(log_products: F64) -> float:
-    log_mean = float(logsumexp(log_products)) - math.log(log_products.size)
+    log_mean = float(np.logaddexp.reduce(log_products)) - math.log(log_products.size)
     return math.exp(min(log_mean, 700.0))

@@ -68,9 +68,13 @@ class Table:
         """The artifact's name for this form."""
         return "table"
 
-    @cached_property
+    @property
     def version(self) -> str:
         """The first 16 hexadecimal digits of the sha256 of what determines behaviour."""
+        return self._version
+
+    @cached_property
+    def _version(self) -> str:
         return sha256(json.dumps(self.behaviour(), sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
 
     def behaviour(self) -> dict[str, Any]:

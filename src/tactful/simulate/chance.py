@@ -32,17 +32,3 @@ def binomial(u: F64, trials: F64, p: F64) -> F64:
         mass = mass * odds * (trials - j) / (j + 1)
         below += mass
     return count
-
-
-def poisson(u: F64, mean: F64) -> F64:
-    """(n,) Poisson(mean) variates at uniforms u, for means below 700; steps grow with the largest mean."""
-    count = np.zeros(u.size)
-    mass = np.exp(-mean)
-    below = mass.copy()
-    while True:
-        above = u > below
-        if not above.any():
-            return count
-        count += above
-        mass = mass * mean / np.maximum(count, 1)
-        below = np.where(above, below + mass, below)
