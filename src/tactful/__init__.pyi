@@ -21,6 +21,7 @@ from .learn.explorers import Thompson as Thompson
 from .learn.power import decisions_needed as decisions_needed
 from .learn.publish import publish as publish
 from .models.conjugate import Conjugate as Conjugate
+from .models.hierarchical import Hierarchical as Hierarchical
 from .policies.artifact import load as load
 from .policies.artifact import save as save
 from .policies.base import Arms as Arms

@@ -29,7 +29,7 @@ from tactful.learn.evaluation import Entry, Evaluation, Role
 from tactful.learn.publish import SENDS, expected, node_pmf, publish
 from tactful.learn.serve import locate
 from tactful.learn.targets import empirical
-from tactful.models.conjugate import Conjugate, ConjugatePosterior
+from tactful.models.hierarchical import Hierarchical, HierarchicalPosterior
 from tactful.policies.artifact import save
 from tactful.policies.table import Table
 from tactful.simulate.config import lively
@@ -65,7 +65,7 @@ class Demo(NamedTuple):
 
     log: Log
     found: Check
-    posterior: ConjugatePosterior
+    posterior: HierarchicalPosterior
     policy: Table
     result: Evaluation
     truth: dict[str, tuple[float, float]]
@@ -112,7 +112,7 @@ def run(out: Path, users: int, periods: int, seed: int, uri: str, quiet: bool = 
         log = read_log(out / "log.parquet", spec)
         found = check(log)
         train, held = log.split(SPLIT.share, SPLIT.salt)
-        posterior = Conjugate().fit(train)
+        posterior = Hierarchical().fit(train)
         policy = publish(posterior, spec.objective, spec.limits, seed=seed)
         save(policy, out / "policy")
         result = evaluate(held, policy, "logging")
@@ -123,7 +123,7 @@ def run(out: Path, users: int, periods: int, seed: int, uri: str, quiet: bool = 
         write_decisions(decisions, out / "decisions.parquet")
         draw_cadences(policy, out / "cadence.png", _figures(posterior, policy))
     with show.working("recording in MLflow", quiet):
-        options = {"model": "conjugate", "users_simulated": users, "periods": periods, "seed": seed}
+        options = {"model": "hierarchical", "users_simulated": users, "periods": periods, "seed": seed}
         recorded = record_whole(uri, log, policy, out / "policy", result, options)
     seconds = time.perf_counter() - start
     return Demo(log, found, posterior, policy, result, truth, later, decisions.height, period, recorded, seconds)
@@ -161,12 +161,12 @@ def long_run(world: World, policy: Table, seed: int, users: int = 10_000, weeks:
     )
 
 
-def _figures(posterior: ConjugatePosterior, policy: Table) -> dict[str, Any]:
+def _figures(posterior: HierarchicalPosterior, policy: Table) -> dict[str, Any]:
     by_node = _by_node(posterior, policy)
     return {"opted_out": by_node["opted_out"], "engaged": by_node["engaged"]}
 
 
-def _by_node(posterior: ConjugatePosterior, policy: Table) -> dict[str, Any]:
+def _by_node(posterior: HierarchicalPosterior, policy: Table) -> dict[str, Any]:
     assert policy.objective is not None  # noqa: S101 - publish has just set it
     return expected(posterior, policy.objective, node_pmf(policy))
 

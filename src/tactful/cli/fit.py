@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,10 +19,11 @@ from tactful.frames.spec import LogSpec
 from tactful.learn.explorers import EpsilonGreedy, Explorer, Greedy, Softmax, Thompson
 from tactful.learn.publish import SENDS, publish
 from tactful.models.conjugate import Conjugate
+from tactful.models.hierarchical import Hierarchical
 from tactful.policies.artifact import save
 from tactful.policies.table import Table
 
-MODELS = {"conjugate": Conjugate}
+MODELS = {"hierarchical": Hierarchical, "conjugate": Conjugate}
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +35,10 @@ def fit(
     log: Log,
     spec: Spec,
     out: Annotated[Path, typer.Option(help="Folder of the policy.")],
-    model: Annotated[str, typer.Option(help=f"One of: {', '.join(MODELS)}.")] = "conjugate",
+    model: Annotated[str, typer.Option(help=f"One of: {', '.join(MODELS)}.")] = "hierarchical",
+    half_life: Annotated[
+        float | None, typer.Option(help="Days after which a decision counts half; without it all count alike.")
+    ] = None,
     split: Annotated[float, typer.Option(help="Share of users kept for evaluation; 0 fits on everybody.")] = 0.3,
     split_salt: Annotated[str, typer.Option(help="Another salt keeps other users.")] = "split",
     explorer: Annotated[str, typer.Option(help="thompson, greedy, epsilon-greedy or softmax.")] = "thompson",
@@ -55,6 +60,8 @@ def fit(
     """
     if model not in MODELS:
         raise SpecError(f"unknown model {model!r}", "--model", f"choose one of {', '.join(MODELS)}")
+    if half_life is not None and not 0 < half_life < math.inf:
+        raise SpecError(f"a half-life of {half_life} days", "--half-life", "choose a positive number of days")
     if not 0 <= split < 1:
         raise SpecError(f"a split of {split}", "--split", "choose a share from 0 up to, not including, 1")
     explorers: Mapping[str, Explorer] = {
@@ -74,7 +81,7 @@ def fit(
     if not train.n:
         raise NothingToSayError("no user is left to fit on", f"--split {split}", "keep fewer users for evaluation")
     with show.working("fitting", json):
-        posterior = MODELS[model]().fit(train)
+        posterior = MODELS[model](half_life_days=half_life).fit(train)
         policy = publish(
             posterior,
             parsed.objective,
@@ -94,6 +101,7 @@ def fit(
         "users": train.users,
         "held_out_users": held.users if held else 0,
         "dispersion": {o: posterior.dispersion(o) for o in posterior.outcomes},
+        "not_converged": [o for o in posterior.outcomes if not posterior.converged(o)],
         "expected": dict(policy.expected),
         "limits": policy.limits.to_json(),
         "prices": dict(policy.prices),
@@ -120,6 +128,8 @@ def _print(summary: Mapping[str, Any], policy: Table) -> None:
             for name, value in policy.expected.items()
         ],
     )
+    for name in summary["not_converged"]:
+        show.line(f"warning: the model of {name} did not come to rest; what it expects is rough")
     show.line("what was expected of a policy is no evidence for it: tactful evaluate")
     for name, price in policy.prices.items():
         if price > 0:

@@ -113,6 +113,10 @@ class ConjugatePosterior(Counting):
         """The factor by which repeating users inflate the variance; 1 for independent rows."""
         return self._fitted[outcome].dispersion
 
+    def converged(self, outcome: str) -> bool:  # noqa: ARG002
+        """Whether the fit came to rest; conjugate cells are exact."""
+        return True
+
     def draws(self, outcome: str, m: int, seed: int) -> F64:
         """(m, s, k) draws of the mean per decision; a pure function of the seed."""
         fit = self._fitted[outcome]
