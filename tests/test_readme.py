@@ -34,7 +34,7 @@ def test_the_python_of_the_readme_runs(tmp_path):
     from tactful.simulate.world_spec import world_spec
 
     world = tt.World(lively())
-    simulated = world.simulate(2000, 8, seed=3)
+    simulated = world.simulate(6000, 8, seed=3)
     tt.write_log(simulated.log, tmp_path / "log.parquet")
     (tmp_path / "spec.toml").write_text(world_spec(world.config, simulated.log.as_of), encoding="utf-8")
     code = "\n".join(blocks("python"))

@@ -51,5 +51,5 @@ def shop(tmp_path_factory):
             main(step)
         assert stop.value.code == 0
         if step[0] == "simulate":
-            spec.write_text(spec.read_text().replace("opted_out = 0.004 ", "opted_out = 0.05 "))
+            spec.write_text(spec.read_text().replace("opted_out = 0.005 ", "opted_out = 0.05 "))
     return folder

@@ -21,7 +21,7 @@ from tactful.serving import Decider
 ROOT = Path(__file__).parents[2]
 GROUP = typer.main.get_command(app)
 ENTRY = {"policy", "outcome", "estimator", "value", "se", "low", "high", "interval", "ess", "max_weight", "mean_weight"}
-ENTRY |= {"verdict", "why", "n", "users"}
+ENTRY |= {"verdict", "why", "n", "users", "parameter"}
 VERDICTS = {"ok", "weak", "refused", "in-sample"}
 
 
@@ -361,7 +361,7 @@ def test_runs_are_recorded_only_where_asked(tactful, place, monkeypatch):
     client = MlflowClient(tracking_uri=uri)
     fit, look = client.get_run(fitted["run"]), client.get_run(looked["run"])
     assert fit.data.tags["policy_version"] == fitted["version"]
-    assert fit.data.params["model"] == "conjugate"
+    assert fit.data.params["model"] == "hierarchical"
     assert fit.data.metrics["expected/engaged/model/value"] == fitted["expected"]["engaged"]
     assert {f.path for f in client.list_artifacts(fitted["run"], "policy")} == {"policy/policy.json"}
     assert {f.path for f in client.list_artifacts(fitted["run"], "figures")} == {"figures/cadence.png"}
@@ -387,7 +387,7 @@ def test_a_missing_extra_is_one_line(tactful, place, monkeypatch):
 
 def test_demo(tactful, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    command = ("demo", "--users", 300, "--periods", 3)
+    command = ("demo", "--users", 2000, "--periods", 6)
     out = good(tactful(*command))
     for text in ("What policy", "one-step truth of the world", "difference", "tactful evaluate demo/log.parquet"):
         assert text in out

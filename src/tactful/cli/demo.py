@@ -42,6 +42,7 @@ from tactful.tracking.mlflow_run import default_uri
 
 SPLIT = Split("demo", 0.5)
 ESTIMATOR = "snips"
+CERTAIN, FEW_USERS = 0.95, 20_000  # with fewer users a limit on rare opt-outs can be kept in the median alone
 OUTCOMES = (OBJECTIVE, "engaged", "opted_out")
 
 
@@ -70,6 +71,7 @@ class Demo(NamedTuple):
     result: Evaluation
     truth: dict[str, tuple[float, float]]
     later: LongRun
+    certainty: float
     decisions: int
     period: int
     run: str
@@ -78,7 +80,7 @@ class Demo(NamedTuple):
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo"),
-    users: Annotated[int, typer.Option(help="Simulated users.", min=200)] = 50_000,
+    users: Annotated[int, typer.Option(help="Simulated users.", min=2000)] = 50_000,
     periods: Annotated[int, typer.Option(help="Simulated weeks.", min=2)] = 13,
     seed: Seed = 1,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow store; a file in --out by default.")] = None,
@@ -113,7 +115,8 @@ def run(out: Path, users: int, periods: int, seed: int, uri: str, quiet: bool = 
         found = check(log)
         train, held = log.split(SPLIT.share, SPLIT.salt)
         posterior = Hierarchical().fit(train)
-        policy = publish(posterior, spec.objective, spec.limits, seed=seed)
+        certainty = CERTAIN if users >= FEW_USERS else 0.5
+        policy = publish(posterior, spec.objective, spec.limits, seed=seed, certainty=certainty)
         save(policy, out / "policy")
         result = evaluate(held, policy, "logging")
         truth = one_step_truth(simulated, policy, SPLIT.holds_out(log.user_key)[log.user])
@@ -126,7 +129,9 @@ def run(out: Path, users: int, periods: int, seed: int, uri: str, quiet: bool = 
         options = {"model": "hierarchical", "users_simulated": users, "periods": periods, "seed": seed}
         recorded = record_whole(uri, log, policy, out / "policy", result, options)
     seconds = time.perf_counter() - start
-    return Demo(log, found, posterior, policy, result, truth, later, decisions.height, period, recorded, seconds)
+    return Demo(
+        log, found, posterior, policy, result, truth, later, certainty, decisions.height, period, recorded, seconds
+    )
 
 
 def one_step_truth(simulated: Simulated, policy: Table, rows: Bool) -> dict[str, tuple[float, float]]:
@@ -181,6 +186,7 @@ def _plain(out: Path, made: Demo) -> dict[str, Any]:
         "segments": [row._asdict() for row in _rows(made)],
         "evaluation": made.result.to_json(),
         "truth": {o: {"target": t, "baseline": b, "difference": t - b} for o, (t, b) in made.truth.items()},
+        "certainty": made.certainty,
         "long_run": {
             "weeks": made.later.weeks,
             "users": made.later.users,
@@ -241,7 +247,10 @@ def _print(out: Path, made: Demo) -> None:
         2,
     )
     for name, bound in made.policy.limits.outcomes.items():
-        show.line(f"Limit on {name}: {bound:g}; the model expects {made.policy.expected[name]:.5f} of the policy.")
+        show.line(
+            f"Limit on {name}: {bound:g}, kept with {100 * made.certainty:g} % certainty by the model, which expects "
+            f"{made.policy.expected[name]:.5f}."
+        )
     later = made.later
     show.line(
         f"Long-run truth, {later.weeks} weeks of {later.users:,} users: {later.sessions[0]:.3f} sessions a week with "

@@ -13,6 +13,7 @@ from tactful.cli.record import record_evaluation
 from tactful.errors import SpecError
 from tactful.frames.read import read_log
 from tactful.frames.spec import LogSpec
+from tactful.learn.estimates import DEFAULT, ESTIMATORS, check_names
 from tactful.learn.evaluate import check_askable
 from tactful.learn.evaluate import evaluate as estimate
 from tactful.learn.evaluation import Entry, Evaluation
@@ -20,6 +21,7 @@ from tactful.learn.ledger import enter, ledger_path
 from tactful.learn.targets import LOGGING, resolve
 from tactful.policies.table import Table
 
+MODEL_LED = ("dm", "clipped-ips", "switch-dr", "dros")  # why these are weak stands in their description
 POLICY = "A policy's folder, uniform, logging (weights 1) or always:ACTION."
 
 
@@ -34,6 +36,12 @@ def evaluate(
     policy: Annotated[str, typer.Option(help=POLICY)],
     baseline: Annotated[str, typer.Option(help=POLICY)] = "logging",
     level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    estimators: Annotated[str, typer.Option(help=f"Separated by commas, or all: {', '.join(ESTIMATORS)}.")] = ",".join(
+        DEFAULT
+    ),
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Also bootstrap and finite-sample intervals, where they can be had.")
+    ] = False,
     ledger: Annotated[
         Path | None, typer.Option(help="Where looks at held-out users are entered; default beside LOG.")
     ] = None,
@@ -46,13 +54,14 @@ def evaluate(
     """
     if not 0 < level < 1:
         raise SpecError(f"a level of {level}", "--level", "choose it between 0 and 1")
+    names = tuple(ESTIMATORS) if estimators == "all" else check_names(tuple(estimators.split(",")))
     parsed = LogSpec.from_toml(spec)
     target, base = resolve(policy, parsed.actions), resolve(baseline, parsed.actions)
     with show.working("reading", json):
         rows = read_log(log, parsed)
     check_askable(rows)
     with show.working("evaluating", json):
-        result = estimate(rows, target, base, level=level)
+        result = estimate(rows, target, base, level=level, estimators=names, intervals=intervals)
     if "in-sample" not in {e.verdict for e in result.estimates}:
         for side in (target, base):
             if isinstance(side, Table) and side.lineage and side.lineage.split_share:
@@ -81,21 +90,45 @@ def print_evaluation(result: Evaluation, policy: str, baseline: str) -> None:
     for role, title in titles.items():
         # What logging earned is a mean: every estimator gives the same.
         same = role == "baseline" and result.baseline == LOGGING
-        rows = [e for e in result.estimates if e.policy == role and (e.estimator == "snips" or not same)]
+        mine = [e for e in result.estimates if e.policy == role]
+        rows = [e for e in mine if e.estimator == mine[0].estimator] if same else mine
         show.table(
             title, ["outcome", "estimator", "value", "ESS", "max weight", "mean weight", "verdict"], map(_row, rows), 2
         )
+    if result.intervals:
+        print_intervals(result)
     for why, where in reasons(result).items():
         show.line(f"{why} ({where})")
     for note in result.notes:
         show.line(f"note: {note}")
 
 
+def print_intervals(result: Evaluation) -> None:
+    """Every further interval with what its level rests on, or why there is none."""
+    show.table(
+        f"Other {100 * result.level:g} % intervals",
+        ["policy", "outcome", "estimator", "interval", "low", "high", "valid"],
+        [
+            (
+                x.policy,
+                x.outcome,
+                x.estimator,
+                x.interval,
+                show.number(x.low),
+                show.number(x.high),
+                x.why or x.valid_for,
+            )
+            for x in result.intervals
+        ],
+        4,
+    )
+
+
 def reasons(result: Evaluation) -> dict[str, str]:
     """Why entries are not ``ok``, each reason once, with where it holds."""
     found: dict[str, dict[str, None]] = {}
     for e in result.estimates:
-        if e.why and e.estimator == "snips" and e.policy != "difference":
+        if e.why and e.estimator not in MODEL_LED and e.policy != "difference":
             found.setdefault(f"{e.verdict}: {e.why}", {})[f"{e.policy} {e.outcome}"] = None
     everywhere = 2 * len({e.outcome for e in result.estimates})
     return {why: "all" if len(at) == everywhere else ", ".join(at) for why, at in found.items()}

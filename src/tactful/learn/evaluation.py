@@ -14,7 +14,8 @@ class Entry:
     """One estimate: of a policy's value per decision, for one outcome, by one estimator.
 
     ``value`` and its interval are None where the verdict is ``refused``; the interval alone is None for the direct
-    method. ``n`` decisions of ``users`` users knew the outcome.
+    method. ``n`` decisions of ``users`` users knew the outcome; ``parameter`` is the one that was chosen for estimators
+    that have one.
     """
 
     policy: Role
@@ -32,6 +33,21 @@ class Entry:
     why: str
     n: int
     users: int
+    parameter: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MoreInterval:
+    """Another interval of one estimate; ``valid_for`` says when its level holds, ``why`` why there is none."""
+
+    policy: Role
+    outcome: str
+    estimator: str
+    interval: str
+    low: float | None
+    high: float | None
+    valid_for: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +65,7 @@ class Evaluation:
     estimates: Sequence[Entry]
     by_segment: Mapping[str, Sequence[Entry]] = field(default_factory=dict[str, Sequence[Entry]])
     by_period: Mapping[int, Sequence[Entry]] = field(default_factory=dict[int, Sequence[Entry]])
+    intervals: Sequence[MoreInterval] = ()
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])
     notes: Sequence[str] = ()
 
@@ -69,7 +86,7 @@ class Evaluation:
             "estimates": [asdict(e) for e in self.estimates],
             "by_segment": {name: [asdict(e) for e in entries] for name, entries in self.by_segment.items()},
             "by_period": {str(name): [asdict(e) for e in entries] for name, entries in self.by_period.items()},
-            "intervals": [],
+            "intervals": [asdict(x) for x in self.intervals],
             "left_out": dict(self.left_out),
             "notes": list(self.notes),
         }

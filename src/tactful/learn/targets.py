@@ -31,12 +31,14 @@ class Side(NamedTuple):
     """A policy on the rows of a log.
 
     ``weight`` (n,), ``q_target`` (o, n) the mean of each outcome's reward model under the policy, and the number of
-    ``unsupported`` rows, where the policy may act as logging never could.
+    ``unsupported`` rows, where the policy may act as logging never could. ``largest`` is the largest weight that any
+    eligible action could have had, None without logged vectors.
     """
 
     weight: F64
     q_target: F64
     unsupported: int
+    largest: float | None = None
 
 
 def resolve(policy: str | Path | Table | Logging, actions: ActionSpace) -> Table | Logging:
@@ -107,9 +109,9 @@ def on_log(policy: Table | Logging, log: Log, propensity: F64, q: F64, fold: I64
         (n,) fold of each row.
     """
     if isinstance(policy, Logging):
-        return Side(np.ones(log.n), q[:, fold, log.segment, log.action], 0)
+        return Side(np.ones(log.n), q[:, fold, log.segment, log.action], 0, 1.0)
     weight, q_target = np.empty(log.n), np.empty((len(q), log.n))
-    unsupported = 0
+    unsupported, largest = 0, 0.0
     nodes = locate(policy, log.segments, log.segment)
     for start in range(0, log.n, BLOCK):
         rows = slice(start, start + BLOCK)
@@ -119,5 +121,7 @@ def on_log(policy: Table | Logging, log: Log, propensity: F64, q: F64, fold: I64
         for o in range(len(q)):
             q_target[o, rows] = np.einsum("na,na->n", pmf, q[o, fold[rows], log.segment[rows]])
         if log.propensities is not None:
-            unsupported += int(np.count_nonzero(((pmf > 0) & (log.propensities[rows] == 0)).any(1)))
-    return Side(weight, q_target, unsupported)
+            e = log.propensities[rows]
+            unsupported += int(np.count_nonzero(((pmf > 0) & (e == 0)).any(1)))
+            largest = max(largest, float(np.max(pmf / np.where(e > 0, e, np.inf), initial=0.0)))
+    return Side(weight, q_target, unsupported, largest if log.propensities is not None else None)

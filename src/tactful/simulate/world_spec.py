@@ -37,7 +37,7 @@ engaged = 1.0
 opted_out = -15.0
 
 [limits]
-opted_out = 0.004               # mean per decision
+opted_out = 0.005               # mean per decision
 
 [log]
 timezone = "UTC"

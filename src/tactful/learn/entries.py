@@ -1,0 +1,159 @@
+"""The entries of an evaluation: both sides on the rows that know an outcome, through every estimator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tactful.core.arrays import F64, I64
+from tactful.core.log import Log
+from tactful.core.outcomes import OBJECTIVE, Objective
+from tactful.learn.crossfit import estimated_propensities, folds, reward_models
+from tactful.learn.estimates import ESTIMATORS, Made, Rows
+from tactful.learn.evaluation import Entry, MoreInterval, Role
+from tactful.learn.intervals import Design, beside
+from tactful.learn.targets import Logging, Side, on_log
+from tactful.ope.intervals import cluster_t
+from tactful.ope.verdicts import ORDER, Circumstances, Health, Verdict, judge, weighted_events
+from tactful.policies.table import Table
+
+IN_PARTS = ("snips", "dr")
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    side: Side
+    in_sample: bool
+
+
+class Entries:
+    """All that the entries of one evaluation share: weights and reward models, computed once."""
+
+    def __init__(
+        self,
+        log: Log,
+        target: Table | Logging,
+        base: Table | Logging,
+        objective: Objective,
+        outcomes: Mapping[str, tuple[str, ...]],
+        level: float,
+        seen: tuple[bool, bool],
+    ) -> None:
+        self.log, self.objective, self.outcomes, self.level = log, objective, outcomes, level
+        fold = folds(log)
+        q = reward_models(log, fold)
+        given = log.propensity if log.provenance != "estimated" else None
+        propensity = estimated_propensities(log, fold) if given is None else given
+        self.q_logged = q[:, fold, log.segment, log.action]
+        self.sides = tuple(
+            _Side(on_log(p, log, propensity, q, fold), s) for p, s in zip((target, base), seen, strict=True)
+        )
+
+    def part(self, rows: I64) -> Iterator[Entry]:
+        """The entries of a part of the log, estimated anew within it."""
+        for outcome in self.outcomes:
+            yield from self.entries(outcome, rows, IN_PARTS)
+
+    def entries(self, outcome: str, rows: I64, estimators: tuple[str, ...]) -> Iterator[Entry]:
+        """Target, baseline and difference of one outcome on the rows that know it."""
+        parts = self.outcomes[outcome]
+        known = rows[self.log.known(parts)[rows]]
+        missing = int(np.count_nonzero(self.log.missing(parts)[rows]))
+        if known.size == 0:
+            for role in ("target", "baseline", "difference"):
+                for name in estimators:
+                    yield _silent(role, outcome, name, "no outcome is known yet")
+            return
+        user = np.unique(self.log.user[known], return_inverse=True)[1]
+        reward, q_logged = self._reward(outcome, known), self._q(outcome, self.q_logged, known)
+        both: list[tuple[dict[str, Made], Health, tuple[Verdict, str]]] = []
+        for part in self.sides:
+            weight = part.side.weight[known]
+            side = Rows(reward, weight, q_logged, self._q(outcome, part.side.q_target, known), user, self.level)
+            made = {name: ESTIMATORS[name](side) for name in estimators}
+            health = Health.of(weight, user)
+            around = Circumstances(self.log.provenance == "estimated", part.in_sample, missing, part.side.unsupported)
+            both.append((made, health, judge(health, around, self._events(parts, weight, known))))
+        (target, health, verdict), (base, other_health, other_verdict) = both
+        worst = max(verdict, other_verdict, key=lambda v: ORDER[v[0]])
+        starved = min(health, other_health, key=lambda h: h.ess)
+        for name in estimators:
+            yield self._entry("target", outcome, name, target[name], health, verdict, user)
+            yield self._entry("baseline", outcome, name, base[name], other_health, other_verdict, user)
+            yield self._entry("difference", outcome, name, target[name].less(base[name]), starved, worst, user)
+
+    def _entry(
+        self,
+        role: Role,
+        outcome: str,
+        estimator: str,
+        made: Made,
+        health: Health,
+        verdict: tuple[Verdict, str],
+        user: I64,
+    ) -> Entry:
+        grade, why = verdict
+        estimate = made.estimate
+        value = se = low = high = method = None
+        if grade != "refused" and math.isfinite(estimate.value):
+            value = estimate.value
+            if estimate.interval and health.users > 1:
+                se, low, high, method = cluster_t(estimate, user, self.level)
+            elif grade == "ok":
+                grade, why = "weak", "model only: its error is bias, so it has no interval"
+            if grade == "ok" and made.biased:
+                grade, why = "weak", "trades bias for variance; its interval leaves the bias out"
+        sizes = (health.ess, health.max_weight, health.mean_weight)
+        return Entry(
+            role,
+            outcome,
+            estimator,
+            value,
+            se,
+            low,
+            high,
+            method,
+            *sizes,
+            grade,
+            why,
+            user.size,
+            health.users,
+            made.parameter if value is not None else None,
+        )
+
+    def more_intervals(self, outcome: str) -> Iterator[MoreInterval]:
+        """Intervals beside cluster-t, of the estimates that are not refused."""
+        parts = self.outcomes[outcome]
+        known = np.flatnonzero(self.log.known(parts))
+        if known.size == 0:
+            return
+        users, user = np.unique(self.log.user[known], return_inverse=True)
+        reward, q_logged = self._reward(outcome, known), self._q(outcome, self.q_logged, known)
+        spec = self.log.outcomes[outcome].spec if outcome in self.log.outcomes else None
+        for role, part in zip(("target", "baseline"), self.sides, strict=True):
+            weight = part.side.weight[known]
+            missing = int(np.count_nonzero(self.log.missing(parts)))
+            around = Circumstances(False, False, missing, part.side.unsupported)
+            if judge(Health.of(weight, user), around, None)[0] != "refused":
+                side = Rows(reward, weight, q_logged, self._q(outcome, part.side.q_target, known), user, self.level)
+                yield from beside(role, outcome, side, self.log.user_key[users], Design.of(self.log, part.side, spec))
+
+    def _reward(self, outcome: str, rows: I64) -> F64:
+        if outcome == OBJECTIVE:
+            return self.log.reward(self.objective)[rows]
+        return self.log.outcomes[outcome].value[rows]
+
+    def _q(self, outcome: str, q: F64, rows: I64) -> F64:
+        by_name = {o: q[i, rows] for i, o in enumerate(self.log.outcomes)}
+        return self.objective.combine(by_name) if outcome == OBJECTIVE else by_name[outcome]
+
+    def _events(self, parts: tuple[str, ...], weight: F64, rows: I64) -> float | None:
+        counted = [self.log.outcomes[o] for o in parts if self.log.outcomes[o].spec.kind != "real"]
+        return min((weighted_events(m.value[rows], weight) for m in counted), default=None)
+
+
+def _silent(role: Role, outcome: str, estimator: str, why: str) -> Entry:
+    return Entry(role, outcome, estimator, None, None, None, None, None, 0.0, 0.0, 0.0, "refused", why, 0, 0)
