@@ -13,7 +13,7 @@ from tactful.errors import SpecError, first
 NONE = "none"
 DAY_US = 86_400_000_000
 ORIGIN = "1970-01-05T00:00:00Z"  # a Monday: weekly periods are calendar weeks
-_SLOT = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_SLOT = r"([01]\d|2[0-3]):[0-5]\d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class ActionSpace:
         SpecError
             A slot that is no time of day, a frequency below 1 or above one a day, or a repeated entry.
         """
-        if bad := [s for s in slots if not _SLOT.fullmatch(s)]:
+        if bad := [s for s in slots if not re.fullmatch(_SLOT, s)]:
             raise SpecError(f"not a time of day: {first(bad)}", "[actions] slots", "write HH:MM, such as 19:30")
         if bad := [f for f in frequencies if f < 1 or f > period_days]:
             raise SpecError(

@@ -12,8 +12,8 @@ import polars as pl
 
 from tactful.errors import LogError, SpecError
 from tactful.frames.write import to_frame, write_frame
+from tactful.policies.protocol import Policy
 from tactful.simulate.simulated import Events, Simulated
-from tactful.simulate.status_quo import Logging
 from tactful.simulate.world import World
 
 SIZE = 50_000
@@ -40,7 +40,7 @@ def write_partitions(
     folder: str | PathLike[str],
     *,
     seed: int,
-    policy: Logging | None = None,
+    policy: Policy | None = None,
     salt: str = "simulate",
     as_of: int | None = None,
     events: bool = False,

@@ -1,40 +1,17 @@
-"""What every policy offers, and the arms that users are assigned to."""
+"""The arms that users are assigned to, and where a policy comes from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
 from tactful.core.actions import NONE, ActionSpace
-from tactful.core.arrays import F64, I64, U64
+from tactful.core.arrays import F64, U64
 from tactful.core.draw import ONE, sticky
-from tactful.core.segments import Segments
 from tactful.errors import PolicyError
 
 POLICY, CONTROL, UNIFORM = "policy", "control", "uniform"
-
-
-class Policy(Protocol):
-    """A frozen pmf over actions, given a node of its segment tree and the context.
-
-    What is served is this pmf masked, mixed with the share ``uniform`` of the uniform pmf over the eligible
-    actions, and rounded (``core.draw.serve``).
-    """
-
-    @property
-    def actions(self) -> ActionSpace: ...
-    @property
-    def segments(self) -> Segments: ...
-    @property
-    def uniform(self) -> float: ...
-    @property
-    def version(self) -> str: ...
-
-    def pmf(self, nodes: I64, context: F64 | None = None) -> F64:
-        """(n, k) probabilities before mask and mix, for nodes (n,) and context (n, d)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

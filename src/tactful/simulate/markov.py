@@ -13,11 +13,12 @@ from tactful.core.draw import ONE, draw_key, user_keys
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
+from tactful.policies.protocol import Policy
 from tactful.simulate.chance import uniform
 from tactful.simulate.plain import START
 from tactful.simulate.records import Header, to_log
 from tactful.simulate.simulated import Simulated
-from tactful.simulate.status_quo import Logging, draw, serve
+from tactful.simulate.status_quo import draw, serve
 
 MOVE, ENGAGE, QUIT = range(3)
 OUTCOMES = (Outcome("engaged", "binary", DAY_US), Outcome("opted_out", "binary", DAY_US, absorbing=True))
@@ -106,7 +107,7 @@ class MarkovWorld:
         weights = np.vstack([pmf, [1.0, 0.0]])
         return np.einsum("xa,axy->xy", weights, self.transitions()), np.sum(weights * self.rewards(), axis=1)
 
-    def simulate(self, users: int, days: int, policy: Logging, *, seed: int, salt: str = "markov") -> Simulated:
+    def simulate(self, users: int, days: int, policy: Policy, *, seed: int, salt: str = "markov") -> Simulated:
         """A log of daily decisions of ``policy``, which sees ``x_level``; rows of users who opted out are absent.
 
         Raises

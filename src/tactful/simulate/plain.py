@@ -13,10 +13,11 @@ from tactful.core.draw import ONE, draw_key, user_keys
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
+from tactful.policies.protocol import Policy
 from tactful.simulate.chance import binomial, uniform
 from tactful.simulate.records import Header, to_log
 from tactful.simulate.simulated import Simulated
-from tactful.simulate.status_quo import Logging, StatusQuo, draw, serve
+from tactful.simulate.status_quo import StatusQuo, draw, serve
 
 START = "2026-01-05T00:00:00Z"
 PURPOSES = 4
@@ -76,14 +77,14 @@ class PlainWorld:
             "sends": np.tile(f, (len(self.leaves), 1)),
         }
 
-    def value(self, policy: Logging) -> dict[str, float]:
+    def value(self, policy: Policy) -> dict[str, float]:
         """The exact mean per decision of every outcome under what the policy serves; leaves are equally frequent."""
         node = self.segments.locate(Segments.of(self.leaves))[[self.segments.nearest(p) for p in self.leaves]]
         served = serve(policy, policy.segments.locate(self.segments)[node], np.zeros((node.size, 0))) / ONE
         return {o: float((served * mean).sum(1).mean()) for o, mean in self.truth().items()}
 
     def simulate(
-        self, users: int, periods: int, policy: Logging | None = None, *, seed: int, salt: str = "plain"
+        self, users: int, periods: int, policy: Policy | None = None, *, seed: int, salt: str = "plain"
     ) -> Simulated:
         """A log of weekly decisions with exact propensities; nobody leaves, whatever the outcome says.
 

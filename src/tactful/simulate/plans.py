@@ -12,11 +12,12 @@ from tactful.core.draw import draw_key
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
 from tactful.kernels import world as kernel
+from tactful.policies.protocol import Policy
 from tactful.simulate.config import WorldConfig
 from tactful.simulate.engine import each_chunk
 from tactful.simulate.hours import allowed
 from tactful.simulate.people import People, context
-from tactful.simulate.status_quo import Logging, draw, serve
+from tactful.simulate.status_quo import draw, serve
 
 ANY = -1  # a slot at random each day
 
@@ -116,7 +117,7 @@ class Drawn:
     """
 
     config: WorldConfig
-    policy: Logging
+    policy: Policy
     keys: U64
     segments: Segments
     first_period: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Protocol
 
 import numpy as np
 
@@ -13,30 +12,8 @@ from tactful.core.arrays import F64, I64, U64, Bool
 from tactful.core.draw import ONE, to_shares
 from tactful.core.segments import Segments
 from tactful.kernels import blake2b, shares
+from tactful.policies.protocol import Policy
 from tactful.policies.table import Table
-
-
-class Logging(Protocol):
-    """What the world asks of a policy: a raw pmf by node and context, its uniform share and its version."""
-
-    @property
-    def segments(self) -> Segments:
-        """The tree that ``nodes`` point into."""
-        ...
-
-    @property
-    def uniform(self) -> float:
-        """The share of the uniform pmf that is mixed in."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """What the log's column ``policy`` says."""
-        ...
-
-    def pmf(self, nodes: I64, context: F64 | None = None) -> F64:
-        """(n, k) probabilities before the uniform share is mixed in."""
-        ...
 
 
 def status_quo(actions: ActionSpace, habit: int = 5, explore: float = 0.7) -> F64:
@@ -71,7 +48,7 @@ class StatusQuo:
         return np.tile(status_quo(self.actions), (nodes.size, 1))
 
 
-def serve(policy: Logging, nodes: I64, context: F64, eligible: Bool | None = None) -> U64:
+def serve(policy: Policy, nodes: I64, context: F64, eligible: Bool | None = None) -> U64:
     """(n, k) the integers of 2**32 that are drawn from; ``eligible`` (k,) is the same for all rows.
 
     A policy that does not look at the context is asked once a node.

@@ -14,6 +14,7 @@ from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
 from tactful.kernels import world as kernel
+from tactful.policies.protocol import Policy
 from tactful.simulate.delays import Clock
 from tactful.simulate.engine import MEASURES, Engine, each_chunk
 from tactful.simulate.hours import allowed
@@ -21,7 +22,7 @@ from tactful.simulate.people import WEEKS_OF_DOSE, People
 from tactful.simulate.plans import leaf_nodes
 from tactful.simulate.records import CONTEXT, Header, left_at, to_log, user_ids
 from tactful.simulate.simulated import Simulated
-from tactful.simulate.status_quo import Logging, draw, serve
+from tactful.simulate.status_quo import draw, serve
 
 SEND = 1
 ACTIONS = ActionSpace.named(["none", "send"])
@@ -63,7 +64,7 @@ def run(
     engine: Engine,
     people: People,
     segments: Segments,
-    policy: Logging | float,
+    policy: Policy | float,
     days: int,
     salt: str,
     *,

@@ -15,6 +15,7 @@ from tactful.core.draw import user_keys
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
 from tactful.kernels import world as kernel
+from tactful.policies.protocol import Policy
 from tactful.simulate import records, trial
 from tactful.simulate.config import WorldConfig
 from tactful.simulate.engine import Engine
@@ -24,7 +25,7 @@ from tactful.simulate.people import People, draw_people
 from tactful.simulate.plans import ANY, Drawn, Fixed, Geometry, Plan
 from tactful.simulate.records import Progress
 from tactful.simulate.simulated import Simulated
-from tactful.simulate.status_quo import Logging, StatusQuo
+from tactful.simulate.status_quo import StatusQuo
 from tactful.simulate.value import Value
 
 
@@ -88,7 +89,7 @@ class World:
 
     def value(
         self,
-        policy: Plan | Logging,
+        policy: Plan | Policy,
         horizon: int,
         users: int | People,
         *,
@@ -116,14 +117,14 @@ class World:
         plan = (
             cast("Plan", policy)
             if hasattr(policy, "weeks")
-            else self.plan(cast("Logging", policy), people, threads=threads)
+            else self.plan(cast("Policy", policy), people, threads=threads)
         )
         alive = people.alive
         at = tuple(sorted({0, horizon, *cuts}))
         totals = live(Engine(self.config, seed, threads), people, plan, 0, horizon, at)
         return Value(at, people.leaf, totals, alive, people.alive)
 
-    def plan(self, policy: Logging, people: People, *, salt: str = "simulate", threads: int | None = None) -> Drawn:
+    def plan(self, policy: Policy, people: People, *, salt: str = "simulate", threads: int | None = None) -> Drawn:
         """A policy as a plan for these people, with the keys of their identifiers."""
         keys = user_keys(records.user_ids(people))
         return Drawn(self.config, policy, keys, self.segments, self.first_period, salt, threads=threads)
@@ -182,7 +183,7 @@ class World:
         self,
         users: int,
         periods: int,
-        policy: Logging | None = None,
+        policy: Policy | None = None,
         *,
         seed: int,
         salt: str = "simulate",
@@ -232,7 +233,7 @@ class World:
         self,
         users: int,
         days: int,
-        policy: Logging | float = 0.2,
+        policy: Policy | float = 0.2,
         *,
         seed: int,
         salt: str = "trial",
