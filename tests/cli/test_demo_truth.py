@@ -19,7 +19,7 @@ def gain(seed: int, users: int = 3000, periods: int = 6) -> dict[str, tuple[bool
     simulated = tt.World(lively()).simulate(users, periods, seed=seed)
     log = simulated.log
     train, held = log.split(SPLIT.share, SPLIT.salt)
-    policy = tt.publish(tt.Conjugate().fit(train), OBJECTIVE, seed=seed)
+    policy = tt.publish(tt.Hierarchical().fit(train), OBJECTIVE, seed=seed)
     result = tt.evaluate(held, policy, "logging")
     target, base = one_step_truth(simulated, policy, SPLIT.holds_out(log.user_key)[log.user])["engaged"]
     covered = {}
