@@ -141,8 +141,15 @@ def test_a_tighter_limit_costs_more_and_earns_less():
 def test_segments_without_decisions_get_the_mean_of_those_below():
     posterior = problem(5)
     found = constrain(posterior, REWARD, Limits({}, 0.5), Greedy(), uniform=0.0, seed=5)
-    assert found.share < 1 or found.pmf.shape == (len(TREE), GRID.k)
     np.testing.assert_allclose(found.pmf.sum(1), 1, atol=1e-12)
+    utility = REWARD.combine({o: posterior.mean(o) for o in posterior.outcomes})
+    weight = posterior.decisions / posterior.decisions.sum()
+    cost = np.tile(np.array(GRID.frequencies, float), (len(TREE), 1))
+    best, _ = tightened([Limit("sends", 0.5, cost)], utility, Served(weight, 0.0), TREE.parents)
+    above, below = TREE.index("a"), [TREE.index("a/x"), TREE.index("a/y")]
+    assert weight[above] == weight[0] == 0
+    np.testing.assert_allclose(best[above], weight[below] @ best[below] / weight[below].sum(), atol=1e-12)
+    np.testing.assert_allclose(best[0], weight @ best, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def policies(draw):
     segments = Segments.of(draw(st.lists(st.lists(PARTS, max_size=3).map("/".join), max_size=5)))
     pmf = np.random.default_rng(draw(st.integers(0, 2**32))).dirichlet(np.full(actions.k, 0.3), len(segments)) + 1e-12
     control = draw(st.floats(0, 1))
-    lineage = Lineage(draw(NAMES), draw(NAMES), draw(st.floats(0, 1)), draw(PERIODS), extra={"n": draw(st.integers())})
+    lineage = Lineage(draw(NAMES), draw(NAMES), draw(st.floats(0, 1)), draw(PERIODS))
     return Table.of(
         actions,
         segments,

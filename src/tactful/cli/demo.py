@@ -120,7 +120,7 @@ def run(out: Path, users: int, periods: int, seed: int, uri: str, quiet: bool = 
         save(policy, out / "policy")
         result = evaluate(held, policy, "logging")
         truth = one_step_truth(simulated, policy, SPLIT.holds_out(log.user_key)[log.user])
-        later = long_run(world, policy, seed)
+        later = long_run(world, policy, seed, users)
         period = int(log.period.max()) + 1
         decisions = decide(policy, users_of(log), period)
         write_decisions(decisions, out / "decisions.parquet")
@@ -150,9 +150,9 @@ def one_step_truth(simulated: Simulated, policy: Table, rows: Bool) -> dict[str,
     return {name: (value(served, o), value(log.propensities, o)) for name, o in asked.items()}
 
 
-def long_run(world: World, policy: Table, seed: int, users: int = 10_000, weeks: int = 26) -> LongRun:
-    """The world's own truth when ``policy`` or the logging policy decides every week from the start."""
-    people = world.people(users, seed=seed, warm=False)
+def long_run(world: World, policy: Table, seed: int, seen: int, users: int = 10_000, weeks: int = 26) -> LongRun:
+    """The world's own truth when ``policy`` or the logging policy decides every week, for users beyond the ``seen``."""
+    people = world.people(users, seed=seed, first_user=seen, warm=False)
     plans = (policy, StatusQuo(world.actions, world.segments))
     ours, theirs = (world.value(plan, 7 * weeks, people, seed=seed) for plan in plans)
     sessions, lost = ([v.mean(m).value for v in (ours, theirs)] for m in ("expected_sessions", "expected_opt_outs"))
@@ -253,8 +253,8 @@ def _print(out: Path, made: Demo) -> None:
         )
     later = made.later
     show.line(
-        f"Long-run truth, {later.weeks} weeks of {later.users:,} users: {later.sessions[0]:.3f} sessions a week with "
-        f"the policy, {later.sessions[1]:.3f} with logging (difference {later.gain.value:.3f} ± {later.gain.se:.3f}); "
+        f"Long-run truth, {later.weeks} weeks of {later.users:,} other users: {later.sessions[0]:.3f} sessions a week "
+        f"with the policy, {later.sessions[1]:.3f} with logging (difference {later.gain.value:.3f} ± {later.gain.se:.3f}); "
         f"{show.percent(later.opted_out[0], 1)} and {show.percent(later.opted_out[1], 1)} opted out."
     )
     for why in dict.fromkeys(f"{e.verdict}: {e.outcome}: {e.why}" for e in _told(made)):

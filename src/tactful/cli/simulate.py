@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def simulate(
     users: Annotated[int, typer.Option(help="How many users.", min=1)],
     periods: Annotated[int, typer.Option(help="How many weekly periods.", min=1)],
-    out: Annotated[Path, typer.Option(help="The log: a file (.parquet, .ndjson), or a folder for one part per users.")],
+    out: Annotated[Path, typer.Option(help="A file (.parquet, .ndjson), or a folder of parts by range of users.")],
     seed: Seed = 0,
     world: Annotated[
         str, typer.Option(help="default (nine published regularities hold), or lively (the demo's).")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -93,14 +92,6 @@ class Softmax:
         utility = mean_utility(posterior, objective, offset)
         weight = np.exp((utility - utility.max(1, keepdims=True)) / self.temperature)
         return weight / weight.sum(1, keepdims=True)
-
-
-EXPLORERS: Mapping[str, Explorer] = {
-    "thompson": Thompson(),
-    "greedy": Greedy(),
-    "epsilon-greedy": EpsilonGreedy(),
-    "softmax": Softmax(),
-}
 
 
 def mean_utility(posterior: Posterior, objective: Objective, offset: F64 | None = None) -> F64:

@@ -52,14 +52,3 @@ class Posterior(Protocol):
     def update(self, log: Log) -> Self:
         """The posterior after more decisions."""
         ...
-
-
-class Model(Protocol):
-    """Frozen options that turn a log into a posterior."""
-
-    @property
-    def name(self) -> str: ...
-
-    def fit(self, log: Log) -> Posterior:
-        """The posterior given every mature, known outcome of the log."""
-        ...

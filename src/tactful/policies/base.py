@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -78,4 +78,3 @@ class Lineage:
     trained_until: int | None = None
     model: str = ""
     package: str = ""
-    extra: dict[str, object] = field(default_factory=dict[str, object])
