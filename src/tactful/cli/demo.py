@@ -254,7 +254,8 @@ def _print(out: Path, made: Demo) -> None:
     later = made.later
     show.line(
         f"Long-run truth, {later.weeks} weeks of {later.users:,} other users: {later.sessions[0]:.3f} sessions a week "
-        f"with the policy, {later.sessions[1]:.3f} with logging (difference {later.gain.value:.3f} ± {later.gain.se:.3f}); "
+        f"with the policy, {later.sessions[1]:.3f} with logging "
+        f"(difference {later.gain.value:.3f} ± {later.gain.se:.3f}); "
         f"{show.percent(later.opted_out[0], 1)} and {show.percent(later.opted_out[1], 1)} opted out."
     )
     for why in dict.fromkeys(f"{e.verdict}: {e.outcome}: {e.why}" for e in _told(made)):
