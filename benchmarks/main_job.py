@@ -131,8 +131,9 @@ def report_main_job(rows: int) -> None:
 
 def report_decide(count: int) -> None:
     """One scalar decision, beside the bare two hashes, bisection and division that it cannot do without."""
-    from tactful import ActionSpace, Table
+    from tactful import ActionSpace
     from tactful.core.segments import Segments
+    from tactful.policies.table import Table
     from tactful.serving import Decider
 
     rng = np.random.default_rng(7)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tactful as tt
+from tactful.learn.evaluation import Evaluation
 from tactful.tracking.mlflow_run import default_uri, record
 
 HERE = Path(__file__).resolve().parent
@@ -66,7 +67,7 @@ def tables(path: Path, config: Mapping[str, Any]) -> Iterator[Table]:
     yield impressions(path)
 
 
-def evaluate(path: Path, campaign: str, policy: str, logging: str = "bts", also: str = "") -> tt.Evaluation:
+def evaluate(path: Path, campaign: str, policy: str, logging: str = "bts", also: str = "") -> Evaluation:
     """One campaign under one logging policy; ``also`` narrows ``where``."""
     plain = tomllib.loads((HERE / f"{campaign}.toml").read_text(encoding="utf-8"))
     where = plain["log"]["where"].replace("'bts'", f"'{logging}'") + also
@@ -74,7 +75,7 @@ def evaluate(path: Path, campaign: str, policy: str, logging: str = "bts", also:
     return tt.evaluate(tt.read_log(path, spec), policy)
 
 
-def values(bts: Mapping[str, tt.Evaluation], random: Mapping[str, tt.Evaluation]) -> Table:
+def values(bts: Mapping[str, Evaluation], random: Mapping[str, Evaluation]) -> Table:
     """Estimates from bts beside what the random log measured: its mean, since there every weight is 1."""
     rows, metrics = [], {}
     for campaign, result in bts.items():
@@ -90,7 +91,7 @@ def values(bts: Mapping[str, tt.Evaluation], random: Mapping[str, tt.Evaluation]
     return Table("The uniform policy, from 10,000 rows of bts", columns, rows, metrics)
 
 
-def weights(results: Mapping[str, tt.Evaluation]) -> Table:
+def weights(results: Mapping[str, Evaluation]) -> Table:
     """The diagnostics of each evaluation."""
     rows = []
     for name, result in results.items():
@@ -100,7 +101,7 @@ def weights(results: Mapping[str, tt.Evaluation]) -> Table:
     return Table("Weights", ["log", "rows", "clicks", "ESS", "largest weight", "mean weight"], rows)
 
 
-def against_truth(bts: Mapping[str, tt.Evaluation], random: Mapping[str, tt.Evaluation]) -> Table:
+def against_truth(bts: Mapping[str, Evaluation], random: Mapping[str, Evaluation]) -> Table:
     """Two independent logs: the difference of the estimates, by adding variances (normal)."""
     rows = []
     for campaign, result in bts.items():
@@ -121,7 +122,7 @@ def against_truth(bts: Mapping[str, tt.Evaluation], random: Mapping[str, tt.Eval
     return Table("Against the truth", ["campaign", "what", "clicks per 1,000 [95 %]", "verdict of the estimate"], rows)
 
 
-def without_the_smallest(path: Path, config: Mapping[str, Any], truth: tt.Evaluation) -> Table:
+def without_the_smallest(path: Path, config: Mapping[str, Any], truth: Evaluation) -> Table:
     """Women again without its smallest propensity: a diagnostic, not an answer."""
     result = evaluate(path, "women", config["policy"], also=f" AND propensity > {config['floor']}")
     rows = []

@@ -15,8 +15,9 @@ import tactful as tt
 from logs import ABSORBING, GRID, PLAIN, log_of, measured, random_log, table
 from tactful.core.actions import ActionSpace
 from tactful.errors import LogError, PolicyError, SpecError
-from tactful.frames.decisions import users_of
+from tactful.frames.decisions import users_of, write_decisions
 from tactful.policies.base import Arms
+from tactful.policies.table import always, uniform
 from tactful.serving import Decider
 
 COLUMNS = ["user", "period", "decided_at", "segment", "arm", "action", "slot", "frequency", "propensity", "eligible"]
@@ -51,7 +52,7 @@ def assert_as_decider(policy, users, decisions, period):
 @pytest.mark.parametrize("masks", [False, True])
 @pytest.mark.parametrize(
     "policy",
-    [ARMS, table(4), table(5, actions=GRID, uniform=1.0), tt.uniform(GRID), tt.always(PLAIN, "evening")],
+    [ARMS, table(4), table(5, actions=GRID, uniform=1.0), uniform(GRID), always(PLAIN, "evening")],
     ids=["arms", "plain", "all uniform", "uniform", "always"],
 )
 def test_every_row_is_what_the_decider_decides(policy, masks):
@@ -181,10 +182,10 @@ def test_decisions_joined_with_outcomes_are_a_log(tmp_path, extension, vectors):
     users = people(400, k=GRID.k).with_columns(x_recent=pl.Series(np.linspace(0, 3, 400)))
     weeks = {2960: "2026-09-21T08:00:00Z", 2961: "2026-09-28T08:00:00Z"}
     decisions = pl.concat([tt.decide(ARMS, users, p, at=at, vectors=vectors) for p, at in weeks.items()])
-    tt.write_decisions(decisions, tmp_path / f"decisions.{extension}")
+    write_decisions(decisions, tmp_path / f"decisions.{extension}")
     scan = pl.read_parquet if extension == "parquet" else pl.read_ndjson
     path = tmp_path / f"log.{extension}"
-    tt.write_decisions(joined(scan(tmp_path / f"decisions.{extension}")), path)
+    write_decisions(joined(scan(tmp_path / f"decisions.{extension}")), path)
     log = tt.read_log(path, SPEC)
     assert (log.n, log.users, log.provenance) == (800, 400, "logged")
     assert log.propensity.tolist() == decisions["propensity"].to_list()
@@ -202,16 +203,16 @@ def test_decisions_joined_with_outcomes_are_a_log(tmp_path, extension, vectors):
     found = tt.check(log)
     assert not [f for f in found.findings if f.level == "error"]
     policy = tt.publish(tt.Conjugate().fit(log), SPEC.objective)
-    assert tt.evaluate(log, tt.uniform(GRID)).n == 800 - found.arms["control"]
+    assert tt.evaluate(log, uniform(GRID)).n == 800 - found.arms["control"]
     assert tt.decide(policy, users_of(log), 2962).height == 400
 
 
 def test_decisions_in_csv_joined_with_outcomes_are_a_log(tmp_path):
-    policy = tt.uniform(GRID)
+    policy = uniform(GRID)
     decisions = pl.concat(
         [tt.decide(policy, people(50).with_columns(x_recent=1.0), p, at="2026-09-21") for p in (1, 2)]
     )
-    tt.write_decisions(decisions, tmp_path / "decisions.csv")
+    write_decisions(decisions, tmp_path / "decisions.csv")
     # CSV writes the root as an empty field, which CSV readers take for a missing one.
     read = pl.read_csv(tmp_path / "decisions.csv").with_columns(pl.col("segment").fill_null("web"))
     joined(read).write_csv(tmp_path / "log.csv")
@@ -224,14 +225,14 @@ def test_decisions_in_csv_joined_with_outcomes_are_a_log(tmp_path):
 
 def test_csv_refuses_what_it_cannot_hold(tmp_path):
     with pytest.raises(LogError, match="CSV cannot hold lists"):
-        tt.write_decisions(tt.decide(ARMS, people(9, k=GRID.k), 1), tmp_path / "d.csv")
+        write_decisions(tt.decide(ARMS, people(9, k=GRID.k), 1), tmp_path / "d.csv")
     with pytest.raises(LogError, match="CSV cannot hold lists"):
-        tt.write_decisions(tt.decide(ARMS, people(9), 1, vectors=True), tmp_path / "d.csv.gz")
+        write_decisions(tt.decide(ARMS, people(9), 1, vectors=True), tmp_path / "d.csv.gz")
     assert not list(tmp_path.iterdir())
 
 
 def test_two_actions_are_enough():
-    policy = tt.uniform(ActionSpace.named(["none", "send"]))
+    policy = uniform(ActionSpace.named(["none", "send"]))
     assert_as_decider(policy, people(20), tt.decide(policy, people(20), 1), 1)
 
 

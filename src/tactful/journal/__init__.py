@@ -1,0 +1,1 @@
+"""Durable events: what was decided, sent and seen, never lost (SQLAlchemy)."""

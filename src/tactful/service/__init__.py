@@ -1,0 +1,1 @@
+"""The HTTP service: a decider, a journal and a watcher behind FastAPI."""
