@@ -98,6 +98,24 @@ def test_tuning_goes_on_from_the_last_values_and_ends_near_those_of_one_fit():
     np.testing.assert_allclose(stream.sd("engaged"), whole.sd("engaged"), rtol=0.15)
 
 
+def test_hyper_parameters_stay_until_the_decisions_have_grown_by_a_quarter():
+    log = random_log(3, users=300, periods=3, actions=GRID, outcomes=("engaged",), paths=PATHS, decided_at=None)
+    share = log.user % 10
+    first = Hierarchical().fit(log.take(share < 6))
+    little = first.update(log.take(share == 6))
+    np.testing.assert_array_equal(little.hyperparameters("engaged"), first.hyperparameters("engaged"))
+    assert little.sizes == first.sizes == {"engaged": 540}
+    more = little.update(log.take(share > 6))
+    assert np.abs(more.hyperparameters("engaged") - first.hyperparameters("engaged")).max() > 1e-6
+    assert more.sizes == {"engaged": 900}
+
+
+def test_a_first_fit_on_nothing_is_tuned_as_soon_as_there_are_decisions():
+    log = random_log(3, users=300, periods=3, actions=GRID, outcomes=("engaged",), paths=PATHS, decided_at=None)
+    late = Hierarchical().fit(log.take(log.user < 0)).update(log)
+    np.testing.assert_allclose(late.hyperparameters("engaged"), Hierarchical().fit(log).hyperparameters("engaged"))
+
+
 def test_reading_a_growing_log_again_counts_every_row_once():
     log = random_log(7, users=12, periods=6, outcomes=("engaged", "opted_out"), paths=("ios", "web"))
 

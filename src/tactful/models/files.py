@@ -121,6 +121,7 @@ def _head(posterior: Saved) -> dict[str, Any]:
         "lineage": asdict(evidence.lineage),
         "half_life_days": evidence.half_life_days,
         "reference_us": evidence.reference_us,
+        "tuned_at": posterior.sizes if isinstance(posterior, HierarchicalPosterior) else {},
     }
 
 
@@ -149,7 +150,8 @@ def _build(plain: Mapping[str, Any], arrays: Mapping[str, F64]) -> Saved:
     if plain["model"] != "hierarchical":
         raise ValueError(f"unknown model {plain['model']!r}")
     known = {o: arrays[f"{i}/theta"] for i, o in enumerate(outcomes)}
-    return HierarchicalPosterior(Hierarchical(**plain["options"]), evidence, known=known)
+    sizes = {o: float(plain["tuned_at"][o]) for o in outcomes}
+    return HierarchicalPosterior(Hierarchical(**plain["options"]), evidence, known=known, tuned_at=sizes)
 
 
 def _outcome(plain: Mapping[str, Any]) -> Outcome:

@@ -26,6 +26,7 @@ from tactful.models.sums import up
 from tactful.models.tuning import part, tune
 
 FIRST, NEXT = 12, 2  # iterations of tuning: from the defaults, and from the last posterior's values
+GROWTH = 1.25  # hyper-parameters are tuned again once there are so many times the decisions of the last tuning
 LEARNT = 0.5  # share of a node's own prior variance that its data must have removed
 
 
@@ -79,25 +80,29 @@ class _Fitted(NamedTuple):
 class HierarchicalPosterior(Counting):
     """Sums, and what follows from them; frozen: ``update``, ``merge`` and ``forget`` return another.
 
-    ``start`` holds the logarithms of the hyper-parameters from which tuning goes on, ``known`` those that need none.
+    ``start`` holds the logarithms of the hyper-parameters from which tuning goes on, ``known`` those that need none,
+    ``tuned_at`` the decisions that they were tuned on.
     """
 
     model: Hierarchical
     evidence: Evidence
     start: Mapping[str, F64] = field(default_factory=dict[str, F64])
     known: Mapping[str, F64] = field(default_factory=dict[str, F64])
+    tuned_at: Mapping[str, float] = field(default_factory=dict[str, float])
 
     def update(self, log: Log) -> HierarchicalPosterior:
         """The posterior after the rows of ``log`` that matured since the last time (:meth:`Evidence.update`).
 
-        The hyper-parameters go on from this posterior's; the sums are those of one fit on everything.
+        The hyper-parameters stay this posterior's, and go on from them once the decisions have grown by a quarter (with
+        a half-life: every time); the sums are those of one fit on everything.
 
         Raises
         ------
         LogError
             The log has other actions or outcomes.
         """
-        return HierarchicalPosterior(self.model, self.evidence.update(log, self.model.name), self._thetas)
+        evidence = self.evidence.update(log, self.model.name)
+        return HierarchicalPosterior(self.model, evidence, self._thetas, tuned_at=self.sizes)
 
     def merge(self, other: HierarchicalPosterior) -> HierarchicalPosterior:
         """The posterior of two disjoint shards of users: exactly that of the whole, hyper-parameters included.
@@ -117,13 +122,14 @@ class HierarchicalPosterior(Counting):
         LogError
             Other actions or outcomes, or rows that cannot have been counted.
         """
-        return HierarchicalPosterior(self.model, self.evidence.forget(log), self._thetas)
+        return HierarchicalPosterior(self.model, self.evidence.forget(log), self._thetas, tuned_at=self.sizes)
 
     def including(self, paths: Iterable[str]) -> HierarchicalPosterior:
         """With nodes for segments never seen: each has its nearest known ancestor's posterior plus its own δ."""
         evidence = self.evidence.over(Segments.of(paths))
         levels = int(evidence.segments.depths.max()) + 1
-        return replace(self, evidence=evidence, known={o: extended(x, levels) for o, x in self._thetas.items()})
+        known = {o: extended(x, levels) for o, x in self._thetas.items()}
+        return replace(self, evidence=evidence, known=known, tuned_at=self.sizes)
 
     def mean(self, outcome: str) -> F64:
         """(s, k) posterior mean per decision."""
@@ -166,6 +172,11 @@ class HierarchicalPosterior(Counting):
     def hyperparameters(self, outcome: str) -> F64:
         """Logarithms: two length scales (hour, ln frequency), then by level the sds (smooth, constant, nugget)."""
         return self._thetas[outcome]
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """The decisions that each outcome's hyper-parameters were tuned on."""
+        return {o: self.tuned_at[o] if self._kept(o) else self._size(o) for o in self.outcomes}
 
     def converged(self, outcome: str) -> bool:
         """Whether Newton's iteration ended before its limit of steps."""
@@ -214,10 +225,19 @@ class HierarchicalPosterior(Counting):
             return self.known[outcome]
         before = self.start.get(outcome)
         theta = defaults(levels) if before is None else extended(before, levels)
-        if not self.model.tuned or not problem.t.any():
+        if not self.model.tuned or not problem.t.any() or self._kept(outcome):
             return theta
         some = part(problem, self.segments, self.model.tuned_on)
-        return tune(some, self._geometry, theta, FIRST if before is None else NEXT)
+        return tune(some, self._geometry, theta, NEXT if self.tuned_at.get(outcome) else FIRST)
+
+    def _kept(self, outcome: str) -> bool:
+        """Whether the hyper-parameters of before are still good enough."""
+        if outcome not in self.tuned_at or (self.model.half_life_days and outcome not in self.known):
+            return False
+        return outcome in self.known or self._size(outcome) <= GROWTH * self.tuned_at[outcome]
+
+    def _size(self, outcome: str) -> float:
+        return float(self.sums[outcome].n.sum())
 
     def _fit(self, outcome: str) -> _Fitted:
         if outcome not in self._fits:
