@@ -93,6 +93,13 @@ def helper(function: Callable[..., Any]) -> Any:
     return function if _numba.config.DISABLE_JIT else _numba.njit(error_model="numpy", nogil=True)(function)
 
 
+def inlined(function: Callable[..., Any]) -> Any:
+    """A helper that becomes a part of its caller before any loop is looked at, so that the loop can vectorise."""
+    if _numba.config.DISABLE_JIT:
+        return function
+    return _numba.njit(error_model="numpy", nogil=True, inline="always")(function)
+
+
 def _wrapping(function: Callable[..., None]) -> Callable[..., None]:
     """Without the JIT, unsigned arithmetic of NumPy scalars must wrap silently, as it does when compiled."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tactful.kernels.jit import OUT_F64_1, U64_0, U64_1, helper, kernel
+from tactful.kernels.jit import OUT_F64_1, U64_0, U64_1, inlined, kernel
 
 MASK = np.uint64(0xFFFFFFFF)
 M0 = np.uint64(0xD2511F53)
@@ -19,7 +19,7 @@ HALF = np.uint64(32)
 TO_UNIT = 2.0**-53
 
 
-@helper
+@inlined
 def block(seed, row, lane):
     """Four 32-bit words, as two 64-bit ones, of counter (row, lane) under key ``seed``; all of them uint64."""
     c0, c1 = row & MASK, row >> HALF
@@ -34,14 +34,14 @@ def block(seed, row, lane):
     return c0 | (c1 << HALF), c2 | (c3 << HALF)
 
 
-@helper
+@inlined
 def uniform(seed, row, lane):
     """A float64 uniform in (0, 1), never 0 or 1: the middle of one of 2**53 cells."""
     word, _ = block(seed, row, lane)
     return (np.float64(word >> np.uint64(11)) + 0.5) * TO_UNIT
 
 
-@helper
+@inlined
 def two_uniforms(seed, row, lane):
     """Two independent uniforms in (0, 1) from one block."""
     first, second = block(seed, row, lane)

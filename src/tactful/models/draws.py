@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from tactful.core.arrays import F64, I64
@@ -48,20 +50,40 @@ def _deviations(K: F64, M: F64, above: list[F64], key: tuple[int, int, I64]) -> 
     seed, stream, nodes = key
     pull, root = _factors(K, M)
     out = np.empty((nodes.size, *above[0].shape))
+    shape = above[0].shape
+    buffers = Buffers.of(shape)  # used again for every node: fresh pages cost more than the arithmetic
+    moved = np.empty(shape)
     for i, v in enumerate(nodes.tolist()):
-        np.matmul(normals(above[i].shape, seed, stream, v), root[i].T, out=out[i])
-        out[i] += above[i] @ pull[i].T
+        np.matmul(normals(shape, seed, stream, v, buffers), root[i].T, out=out[i])
+        out[i] += np.matmul(above[i], pull[i].T, out=moved)
     return out
 
 
-def normals(shape: tuple[int, ...], seed: int, stream: int, node: int) -> F64:
+class Buffers(NamedTuple):
+    """Room for the normals (d, k) of one node: radius, cosine and sine (d, ⌈k/2⌉) of their pairs, and themselves."""
+
+    radius: F64
+    cos: F64
+    sin: F64
+    out: F64
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...]) -> Buffers:
+        """For normals of a shape (…, k)."""
+        rows, k = int(np.prod(shape[:-1])), shape[-1]
+        return cls(*np.empty((3, rows, (k + 1) // 2)), np.empty((rows, k)))
+
+
+def normals(shape: tuple[int, ...], seed: int, stream: int, node: int, buffers: Buffers | None = None) -> F64:
     """(…, k) standard normals of one node (Box and Muller 1958): the first half cosines, the second sines."""
-    k = shape[-1]
-    half = (k + 1) // 2
-    u, cos, sin = np.empty((3, int(np.prod(shape[:-1])), half))
-    kernels.circle(np.uint64(seed), np.uint64(stream), np.uint64(node), u, cos, sin)
-    radius = np.sqrt(-2.0 * np.log(u))
-    return np.concatenate((radius * cos, (radius * sin)[:, : k - half]), 1).reshape(shape)
+    radius, cos, sin, out = buffers or Buffers.of(shape)
+    kernels.pairs(np.uint64(seed), np.uint64(stream), np.uint64(node), radius, cos)
+    kernels.circle(cos.reshape(-1), sin.reshape(-1))
+    np.log(radius, out=radius)
+    radius *= -2.0
+    np.sqrt(radius, out=radius)
+    kernels.join(radius, cos, sin, out)
+    return out.reshape(shape)
 
 
 def _factors(K: F64, M: F64) -> tuple[F64, F64]:
