@@ -38,6 +38,14 @@ class NothingToSayError(TactfulError):
     exit_code = 4
 
 
+class JournalError(TactfulError):
+    """Events that could not be made durable: none of them is acknowledged."""
+
+
+class JournalBusyError(JournalError):
+    """More events are waiting than may wait: the caller slows down or tries again."""
+
+
 class MissingExtraError(TactfulError, ImportError):
     """An optional dependency is not installed."""
 
