@@ -20,10 +20,17 @@ COMMANDS = {
     "demo": "The whole loop on a simulated quarter, in half a minute.",
     "init": "No log yet: a spec, a first policy, and how many decisions it takes.",
     "simulate": "Write a simulated decision log, and its spec.",
+    "rollup": "From sends, or events, to a decision log.",
     "check": "Is this log sound, and what can be asked of it?",
     "fit": "Learn a policy from a log.",
     "evaluate": "What would another policy have earned on this log?",
+    "replay": "What would a learner have earned while it learnt?",
+    "gate": "May this policy be shipped? Promote, hold or refuse.",
+    "report": "Estimates, weights and the price of opt-outs, on one page of HTML.",
+    "power": "How many decisions a gate needs, and how likely its verdict is.",
+    "join": "Join outcomes to decisions, from a journal or event files, into a log.",
     "decide": "Decide for every user of a file, with exact propensities.",
+    "monitor": "Is a running policy keeping its limits? Roll back, widen or go on.",
     "explain": "What does a policy do for a segment?",
 }
 

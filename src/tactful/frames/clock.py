@@ -62,6 +62,8 @@ def clock(rows: Rows, spec: LogSpec) -> Clock:
     as_of = spec.as_of
     if as_of is None and decided_at is not None:
         as_of = int(decided_at.max())
+        if "joined_at" in rows:  # until then outcomes were joined, so they are known past the newest decision
+            as_of = max(as_of, int(times_us(rows, "joined_at", spec.timezone).max()))
     return Clock(period, decided_at, as_of)
 
 

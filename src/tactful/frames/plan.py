@@ -17,7 +17,7 @@ from tactful.frames.spec import LogSpec
 from tactful.frames.tables import nearest
 
 NUMBER = "#row"
-OPTIONAL = ("arm", "decided_at", "period", "eligible", "policy", "fallback", "scope")
+OPTIONAL = ("arm", "decided_at", "period", "eligible", "policy", "fallback", "scope", "joined_at")
 TEXTS = ("user", "action", "arm", "policy", "fallback", "scope", "segment")
 
 
