@@ -13,7 +13,10 @@ from typer.core import TyperGroup
 from tactful import __version__
 from tactful.errors import TactfulError
 
-EPILOG = "Start with: tactful demo.  Exit codes: 0 done, 2 bad input or usage, 4 nothing can be said from this log."
+EPILOG = (
+    "Start with: tactful demo.  Exit codes: 0 done, 2 bad input or usage, 3 hold (gate) or roll back (monitor), "
+    "4 nothing can be said from this log."
+)
 
 # In the order of a user's journey. A command's module, and all that it needs, is imported when it is asked for.
 COMMANDS = {
@@ -25,12 +28,13 @@ COMMANDS = {
     "fit": "Learn a policy from a log.",
     "evaluate": "What would another policy have earned on this log?",
     "replay": "What would a learner have earned while it learnt?",
-    "gate": "May this policy be shipped? Promote, hold or refuse.",
     "report": "Estimates, weights and the price of opt-outs, on one page of HTML.",
-    "power": "How many decisions a gate needs, and how likely its verdict is.",
     "join": "Join outcomes to decisions, from a journal or event files, into a log.",
+    "power": "How many decisions a gate needs, and how likely its verdict is.",
+    "gate": "May this policy be shipped? Promote, hold or refuse.",
     "decide": "Decide for every user of a file, with exact propensities.",
     "monitor": "Is a running policy keeping its limits? Roll back, widen or go on.",
+    "serve": "Decide, plan sends and take outcomes over HTTP.",
     "explain": "What does a policy do for a segment?",
 }
 
