@@ -56,8 +56,7 @@ def history(chance: random.Random, h: int) -> list[dict[str, Any]]:
         name = f"h{h}e{len(events)}" if chance.random() < 0.95 or not events else chance.choice(events)["id"]
         at_us = round(at * DAY)
         events.append(
-            {"id": name, "kind": kind, "user": user, "at_us": at_us, "period": period, "scope": scope}
-            | {"body": {"order": 0, **body}}
+            {"id": name, "kind": kind, "user": user, "at_us": at_us, "period": period, "scope": scope} | {"body": body}
         )
         return name
 

@@ -1,6 +1,11 @@
-"""Events to decisions, one event after the other: sorted, without duplicates, plain Python."""
+"""Events to decisions, one event after the other: sorted, without duplicates, plain Python.
+
+Of events with one id the first by time counts, and where all else is equal the first by the text of its body.
+"""
 
 from __future__ import annotations
+
+import json
 
 
 def join(events, windows, kinds, *, as_of=None, skew_us=300_000_000):
@@ -16,7 +21,7 @@ def join(events, windows, kinds, *, as_of=None, skew_us=300_000_000):
     now = max(e["at_us"] for e in events) if as_of is None else as_of
     seen, once = set(), []
     key = ("at_us", "id", "kind", "user", "period", "scope")
-    for e in sorted(events, key=lambda e: [(e[k] is not None, e[k]) for k in key] + [e["body"]["order"]]):
+    for e in sorted(events, key=lambda e: [(e[k] is not None, e[k]) for k in key] + [json.dumps(e["body"])]):
         if e["id"] in seen:
             drop("duplicate id")
             continue

@@ -42,7 +42,7 @@ def join(events: pl.DataFrame, spec: LogSpec, *, as_of_us: int | None = None, sk
     ----------
     events
         Columns id, kind, user, at_us (µs UTC), period, scope and ``body`` (JSON text), as ``events.read`` gives them.
-        Of events with one id the first counts, by ``seq`` where there is one and by time otherwise.
+        Of events with one id the first counts: by ``seq`` where there is one, otherwise by time and then by text.
     spec
         Names the outcomes, their kinds and windows, and the context columns.
     as_of_us

@@ -28,11 +28,12 @@ class Whom(Message):
 
 
 class DecideRequest(Message):
-    """One user in one period: the period that is asked for, or the one that is running."""
+    """One user in one period: the period that is asked for, or the one that holds the time of the decision."""
 
     user: Name | int = Field(examples=["u-42"])
     segment: Text = Field("", examples=["ios/new"])
     period: Period | None = Field(None, examples=[2960])
+    at: AwareDatetime | None = Field(None, description="When it is decided; now by default.")
     context: dict[Name, FiniteFloat | None] | None = Field(None, examples=[{"recent_sends": 3}])
     eligible: list[bool] | None = Field(None, max_length=10_000)
     person: Whom | None = Field(None, description="Where given, the service's rules say which actions are eligible.")

@@ -117,7 +117,8 @@ class Operations:
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
 
     async def _decide(self, request: m.DecideRequest) -> m.DecisionReply:
-        user, now = str(request.user), time.time_ns() // 1000
+        user = str(request.user)
+        now = time.time_ns() // 1000 if request.at is None else micros(request.at)
         period = self._decider.period(now) if request.period is None else request.period
         consents = await run_in_threadpool(self._journal.of_user, user, "consent")
         if consents and consents[-1].body.get("granted") is False:
