@@ -8,6 +8,7 @@ from .errors import TactfulError as TactfulError
 from .frames.decisions import decide as decide
 from .frames.decisions import users_of as users_of
 from .frames.read import read_log as read_log
+from .frames.rollup import rollup as rollup
 from .frames.spec import LogSpec as LogSpec
 from .frames.write import write_log as write_log
 from .learn.check import check as check
@@ -16,9 +17,15 @@ from .learn.explorers import EpsilonGreedy as EpsilonGreedy
 from .learn.explorers import Greedy as Greedy
 from .learn.explorers import Softmax as Softmax
 from .learn.explorers import Thompson as Thompson
+from .learn.gate import gate as gate
+from .learn.power import power as power
+from .learn.price import opt_out_price as opt_out_price
 from .learn.publish import publish as publish
+from .learn.replay import replay as replay
 from .models.conjugate import Conjugate as Conjugate
 from .models.hierarchical import Hierarchical as Hierarchical
+from .models.linear import Linear as Linear
+from .models.logistic import Logistic as Logistic
 from .policies.artifact import load as load
 from .policies.artifact import save as save
 from .simulate.world import World as World

@@ -10,7 +10,8 @@ from scipy import stats
 
 from logs import log_of, measured, random_log
 from reference.draw import WHOLE, number, user_word
-from tactful.learn.crossfit import FOLDS, estimated_propensities, folds, reward_models
+from tactful.learn.crossfit import FOLDS, estimated_propensities, folds
+from tactful.learn.rewards import crossfitted
 from tactful.models.conjugate import Conjugate
 
 LOG = random_log(2, users=80, outcomes=("engaged", "opens", "spend"), masks=True)
@@ -42,7 +43,7 @@ def test_the_reward_model_of_a_fold_is_a_fit_on_the_others(users):
     """With 4 users some folds are empty."""
     log = LOG.take(LOG.user < users)
     fold = folds(log)
-    q = reward_models(log, fold)
+    q = crossfitted(log, fold).q
     assert q.shape == (3, FOLDS, len(log.segments), 3)
     for f in range(FOLDS):
         fit = Conjugate().fit(log.take(fold != f))
@@ -55,7 +56,7 @@ def test_a_users_own_rewards_do_not_reach_its_reward_model():
     mine = fold == 2
     m = LOG.outcomes["spend"]
     changed = replace(LOG, outcomes={**LOG.outcomes, "spend": replace(m, value=np.where(mine, 1e3, m.value))})
-    before, after = reward_models(LOG, fold), reward_models(changed, fold)
+    before, after = crossfitted(LOG, fold).q, crossfitted(changed, fold).q
     np.testing.assert_array_equal(before[:, 2], after[:, 2])
     assert not np.allclose(before[2, 1], after[2, 1])
 

@@ -115,7 +115,7 @@ def test_parts_are_estimated_anew():
     assert {*result.by_segment, *result.by_period} == set(parts)
     for name, rows in parts.items():
         entries = {**result.by_segment, **result.by_period}[name]
-        assert {e.estimator for e in entries} == {"snips", "dr"}
+        assert {e.estimator for e in entries} == set(ESTIMATORS)
         chosen = np.flatnonzero(rows).tolist()
         for entry in entries:
             if entry.policy == "target":

@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from tactful.cli import show
-from tactful.cli.evaluate import with_value
+from tactful.cli.estimates import with_value
 from tactful.cli.options import Json, Seed
 from tactful.cli.record import draw_cadences, leaf_nodes, record_whole
 from tactful.core.arrays import F64, Bool
@@ -31,7 +31,7 @@ from tactful.learn.serve import locate
 from tactful.learn.targets import empirical
 from tactful.models.hierarchical import Hierarchical, HierarchicalPosterior
 from tactful.policies.artifact import save
-from tactful.policies.table import Table
+from tactful.policies.protocol import Published
 from tactful.simulate.config import lively
 from tactful.simulate.simulated import Simulated
 from tactful.simulate.status_quo import StatusQuo
@@ -67,7 +67,7 @@ class Demo(NamedTuple):
     log: Log
     found: Check
     posterior: HierarchicalPosterior
-    policy: Table
+    policy: Published
     result: Evaluation
     truth: dict[str, tuple[float, float]]
     later: LongRun
@@ -134,7 +134,7 @@ def run(out: Path, users: int, periods: int, seed: int, uri: str, quiet: bool = 
     )
 
 
-def one_step_truth(simulated: Simulated, policy: Table, rows: Bool) -> dict[str, tuple[float, float]]:
+def one_step_truth(simulated: Simulated, policy: Published, rows: Bool) -> dict[str, tuple[float, float]]:
     """Expected value per decision of (the policy, logging) in the states of the chosen rows, for every outcome."""
     log = simulated.log
     if log.propensities is None:
@@ -150,7 +150,7 @@ def one_step_truth(simulated: Simulated, policy: Table, rows: Bool) -> dict[str,
     return {name: (value(served, o), value(log.propensities, o)) for name, o in asked.items()}
 
 
-def long_run(world: World, policy: Table, seed: int, seen: int, users: int = 10_000, weeks: int = 26) -> LongRun:
+def long_run(world: World, policy: Published, seed: int, seen: int, users: int = 10_000, weeks: int = 26) -> LongRun:
     """The world's own truth when ``policy`` or the logging policy decides every week, for users beyond the ``seen``."""
     people = world.people(users, seed=seed, first_user=seen, warm=False)
     plans = (policy, StatusQuo(world.actions, world.segments))
@@ -166,12 +166,12 @@ def long_run(world: World, policy: Table, seed: int, seen: int, users: int = 10_
     )
 
 
-def _figures(posterior: HierarchicalPosterior, policy: Table) -> dict[str, Any]:
+def _figures(posterior: HierarchicalPosterior, policy: Published) -> dict[str, Any]:
     by_node = _by_node(posterior, policy)
     return {"opted_out": by_node["opted_out"], "engaged": by_node["engaged"]}
 
 
-def _by_node(posterior: HierarchicalPosterior, policy: Table) -> dict[str, Any]:
+def _by_node(posterior: HierarchicalPosterior, policy: Published) -> dict[str, Any]:
     assert policy.objective is not None  # noqa: S101 - publish has just set it
     return expected(posterior, policy.objective, node_pmf(policy))
 

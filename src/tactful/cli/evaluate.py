@@ -7,21 +7,20 @@ from typing import Annotated
 
 import typer
 
-from tactful.cli import show
+from tactful.cli import estimates, show
+from tactful.cli.fit import MODELS
 from tactful.cli.options import Json, Log, Spec, Tracking
 from tactful.cli.record import record_evaluation
 from tactful.errors import SpecError
 from tactful.frames.read import read_log
 from tactful.frames.spec import LogSpec
+from tactful.learn.bands import PARTS_OF_DAY, Banding
 from tactful.learn.estimates import DEFAULT, ESTIMATORS, check_names
-from tactful.learn.evaluate import check_askable
 from tactful.learn.evaluate import evaluate as estimate
-from tactful.learn.evaluation import Entry, Evaluation
 from tactful.learn.ledger import enter, ledger_path
-from tactful.learn.targets import LOGGING, resolve
-from tactful.policies.table import Table
+from tactful.learn.targets import Logging, resolve
+from tactful.learn.usable import check_askable
 
-MODEL_LED = ("dm", "clipped-ips", "switch-dr", "dros")  # why these are weak stands in their description
 POLICY = "A policy's folder, uniform, logging (weights 1) or always:ACTION."
 
 
@@ -39,9 +38,26 @@ def evaluate(
     estimators: Annotated[str, typer.Option(help=f"Separated by commas, or all: {', '.join(ESTIMATORS)}.")] = ",".join(
         DEFAULT
     ),
+    reward_model: Annotated[
+        str, typer.Option(help=f"What dm and dr expect of actions: {', '.join(MODELS)}.")
+    ] = "conjugate",
+    slot_bands: Annotated[str, typer.Option(help="When the bands of mips begin, local time.")] = ",".join(PARTS_OF_DAY),
+    frequency_bands: Annotated[
+        str, typer.Option(help="The last frequency of each band of mips but the highest; default the median.")
+    ] = "",
+    horizon: Annotated[
+        int | None, typer.Option(help="Also per user over so many periods, in which sends change users.", min=1)
+    ] = None,
+    state: Annotated[
+        str, typer.Option(help="With --horizon: what is known of a user, as x_fatigue or segment:1,x_fatigue.")
+    ] = "",
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Also bootstrap and finite-sample intervals, where they can be had.")
     ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every outcome by every estimator, by segment and by period.")
+    ] = False,
+    figures: Annotated[Path | None, typer.Option(help="Folder for pictures of the estimates and weights.")] = None,
     ledger: Annotated[
         Path | None, typer.Option(help="Where looks at held-out users are entered; default beside LOG.")
     ] = None,
@@ -54,6 +70,8 @@ def evaluate(
     """
     if not 0 < level < 1:
         raise SpecError(f"a level of {level}", "--level", "choose it between 0 and 1")
+    if reward_model not in MODELS:
+        raise SpecError(f"unknown model {reward_model!r}", "--reward-model", f"choose one of {', '.join(MODELS)}")
     names = tuple(ESTIMATORS) if estimators == "all" else check_names(tuple(estimators.split(",")))
     parsed = LogSpec.from_toml(spec)
     target, base = resolve(policy, parsed.actions), resolve(baseline, parsed.actions)
@@ -61,85 +79,40 @@ def evaluate(
         rows = read_log(log, parsed)
     check_askable(rows)
     with show.working("evaluating", json):
-        result = estimate(rows, target, base, level=level, estimators=names, intervals=intervals)
+        result = estimate(
+            rows,
+            target,
+            base,
+            level=level,
+            estimators=names,
+            intervals=intervals,
+            reward_model=MODELS[reward_model](),
+            banding=Banding(slot_bands.split(","), _frequencies(frequency_bands)),
+            horizon=horizon,
+            state=state.split(",") if state else None,
+        )
     if "in-sample" not in {e.verdict for e in result.estimates}:
         for side in (target, base):
-            if isinstance(side, Table) and side.lineage and side.lineage.split_share:
+            if not isinstance(side, Logging) and side.lineage and side.lineage.split_share:
                 enter(ledger or ledger_path(log), side.lineage, {"command": "evaluate", "policy": side.version})
     run = None
     if tracking_uri:
         run = record_evaluation(tracking_uri, rows, result, {"policy": policy, "baseline": baseline, "level": level})
+    drawn = estimates.draw(figures, rows, result, {policy: target, baseline: base}) if figures else []
     if json:
-        show.emit(result.to_json() | ({"run": run} if run else {}))
+        more = {"run": run} if run else {}
+        show.emit(result.to_json() | more | ({"figures": [str(p) for p in drawn]} if figures else {}))
         return
-    print_evaluation(result, policy, baseline)
+    estimates.print_evaluation(result, policy, baseline, tuple(parsed.limits.outcomes), everything=everything)
+    for path in drawn:
+        show.line(f"drawn: {path}")
 
 
-def print_evaluation(result: Evaluation, policy: str, baseline: str) -> None:
-    """The tables that people read: one a role, the difference first."""
-    show.line(
-        f"{result.n:,} decisions of {result.users:,} users; {100 * result.level:g} % intervals by user (cluster-t)"
-    )
-    for reason, count in result.left_out.items():
-        show.line(f"left out: {count:,} rows ({reason})")
-    titles = {
-        "difference": f"Difference, {policy} less {baseline}, per decision",
-        "target": f"{policy}, per decision",
-        "baseline": f"{baseline}, per decision",
-    }
-    for role, title in titles.items():
-        # What logging earned is a mean: every estimator gives the same.
-        same = role == "baseline" and result.baseline == LOGGING
-        mine = [e for e in result.estimates if e.policy == role]
-        rows = [e for e in mine if e.estimator == mine[0].estimator] if same else mine
-        show.table(
-            title, ["outcome", "estimator", "value", "ESS", "max weight", "mean weight", "verdict"], map(_row, rows), 2
-        )
-    if result.intervals:
-        print_intervals(result)
-    for why, where in reasons(result).items():
-        show.line(f"{why} ({where})")
-    for note in result.notes:
-        show.line(f"note: {note}")
-
-
-def print_intervals(result: Evaluation) -> None:
-    """Every further interval with what its level rests on, or why there is none."""
-    show.table(
-        f"Other {100 * result.level:g} % intervals",
-        ["policy", "outcome", "estimator", "interval", "low", "high", "valid"],
-        [
-            (
-                x.policy,
-                x.outcome,
-                x.estimator,
-                x.interval,
-                show.number(x.low),
-                show.number(x.high),
-                x.why or x.valid_for,
-            )
-            for x in result.intervals
-        ],
-        4,
-    )
-
-
-def reasons(result: Evaluation) -> dict[str, str]:
-    """Why entries are not ``ok``, each reason once, with where it holds."""
-    found: dict[str, dict[str, None]] = {}
-    for e in result.estimates:
-        if e.why and e.estimator not in MODEL_LED and e.policy != "difference":
-            found.setdefault(f"{e.verdict}: {e.why}", {})[f"{e.policy} {e.outcome}"] = None
-    everywhere = 2 * len({e.outcome for e in result.estimates})
-    return {why: "all" if len(at) == everywhere else ", ".join(at) for why, at in found.items()}
-
-
-def _row(e: Entry) -> tuple[str, ...]:
-    value = with_value(e)
-    return e.outcome, e.estimator, value, f"{e.ess:,.0f}", f"{e.max_weight:.2f}", f"{e.mean_weight:.3f}", e.verdict
-
-
-def with_value(e: Entry) -> str:
-    """The value with its interval, in as many digits as its size wants."""
-    small = e.value is not None and abs(e.value) < 0.1
-    return show.with_interval(e.value, e.low, e.high, 5 if small else 4)
+def _frequencies(text: str) -> list[int] | None:
+    if not text:
+        return None
+    try:
+        return [int(f) for f in text.split(",")]
+    except ValueError:
+        do = "give whole numbers of sends, such as 2,5"
+        raise SpecError(f"not frequencies: {text!r}", "--frequency-bands", do) from None

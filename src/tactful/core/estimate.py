@@ -45,5 +45,5 @@ class Estimate:
 
 def effective_sample_size(weight: F64) -> float:
     """Kish's (Σw)²/Σw²: how many equally weighted rows would be as informative; 0 where all weights are 0."""
-    square = float(weight @ weight)
+    square = float(np.einsum("i,i->", weight, weight))  # not weight @ weight: BLAS wakes threads that cost more
     return float(weight.sum()) ** 2 / square if square > 0 else 0.0

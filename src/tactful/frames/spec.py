@@ -12,9 +12,11 @@ from tactful.core.log import Provenance
 from tactful.core.outcomes import Limits, Objective, Outcome
 from tactful.errors import SpecError
 from tactful.frames import sections, tables
+from tactful.frames.rollup_spec import OTHER, RollupSpec, rollup_spec
 from tactful.frames.sources import Columns, Measure
 
-SECTIONS = ("actions", "columns", "outcomes", "objective", "limits", "log")
+SECTIONS = ("actions", "columns", "outcomes", "objective", "limits", "log", "rollup")
+OFF_GRID = f"action <> '{OTHER}'"
 Rejoin = Literal["refuse", "spell"]
 
 
@@ -22,8 +24,10 @@ Rejoin = Literal["refuse", "spell"]
 class LogSpec:
     """What the actions are, which columns hold what, which outcomes count and what must stay bounded.
 
-    The tables are ``[actions]``, ``[columns]``, ``[outcomes]``, ``[objective]``, ``[limits]`` and ``[log]``. Beside the
-    documented keys, ``[actions] origin`` is the ISO time at which period 0 starts (default 1970-01-05, a Monday, UTC),
+    The tables are ``[actions]``, ``[columns]``, ``[outcomes]``, ``[objective]``, ``[limits]``, ``[log]`` and
+    ``[rollup]``; with the last, rows whose action is ``other`` are left out, and counted, as those of ``where`` are.
+    Beside the documented keys, ``[actions] origin`` is the ISO time at which period 0 starts (default 1970-01-05, a
+    Monday, UTC),
     ``[columns] context`` may be a table from feature names to columns or expressions, and an ``as_of`` without offset
     is in ``timezone``. ``period_days`` is 7 for a grid and has no default for plain names. Without ``[objective]`` the
     objective has no values. ``provenance`` is None where the columns decide: ``logged`` if they hold a propensity.
@@ -47,6 +51,7 @@ class LogSpec:
     provenance: Provenance | None = None
     min_propensity: float | None = None
     rejoin: Rejoin = "refuse"
+    rollup: RollupSpec | None = None
 
     @property
     def outcomes(self) -> dict[str, Outcome]:
@@ -86,6 +91,9 @@ class LogSpec:
                 raise SpecError("the table is missing or empty", f"[{section}]", f"describe the {section}")
         space, action_map = sections.actions(raw["actions"])
         measures = sections.outcomes(raw["outcomes"])
+        log = sections.log(raw.get("log", {}))
+        if "rollup" in raw:
+            log["where"] = OFF_GRID if log["where"] is None else f"({log['where']}) AND {OFF_GRID}"
         return cls(
             actions=space,
             measures=measures,
@@ -93,5 +101,6 @@ class LogSpec:
             action_map=action_map,
             objective=sections.objective(raw.get("objective", {}), tuple(measures)),
             limits=sections.limits(raw.get("limits", {}), tuple(measures), space),
-            **sections.log(raw.get("log", {})),
+            rollup=rollup_spec(raw["rollup"], measures) if "rollup" in raw else None,
+            **log,
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import numpy as np
 
 from tactful.core.arrays import F64, I64
 from tactful.core.draw import ONE, sticky
 from tactful.core.log import Log
-from tactful.models.conjugate import Conjugate, ConjugatePosterior
+from tactful.models.conjugate import Conjugate
+from tactful.models.hierarchical import Hierarchical
 
 FOLDS = 5
 
@@ -18,22 +21,31 @@ def folds(log: Log, count: int = FOLDS) -> I64:
     return by_user[log.user]
 
 
-def reward_models(log: Log, fold: I64, model: Conjugate | None = None) -> F64:
-    """(o, f, s, k) posterior mean of each outcome per decision, for each fold from the users of the others.
+class Mergeable(Protocol):
+    """A posterior that adds to that of other users."""
 
-    Sums are taken once a fold and added, so the cost is that of one fit on the whole log.
+    def mean(self, outcome: str) -> F64:
+        """(s, k) posterior mean per decision."""
+        ...
+
+    def merge(self, other: Any) -> Any:
+        """The posterior of both."""
+        ...
+
+
+def posteriors(log: Log, fold: I64, model: Any) -> list[Mergeable]:
+    """For each fold the posterior of one of tactful's models, from the users of the others.
+
+    Sums are taken once a fold and added, so their cost is that of one fit on the whole log. Any other model than those
+    of counts is fitted anew on the other folds: each fit has a scale of its own for the features.
     """
-    model = model or Conjugate()
-    parts = [model.fit(log.take(fold == f)) for f in range(FOLDS)]
-    q = np.empty((len(log.outcomes), FOLDS, len(log.segments), log.actions.k))
-    for f in range(FOLDS):
-        others = _sum([p for g, p in enumerate(parts) if g != f])
-        for o, name in enumerate(log.outcomes):
-            q[o, f] = others.mean(name)
-    return q
+    if not isinstance(model, Conjugate | Hierarchical):
+        return [model.fit(log.take(fold != f)) for f in range(FOLDS)]
+    parts: list[Mergeable] = [model.fit(log.take(fold == f)) for f in range(FOLDS)]
+    return [_sum([p for g, p in enumerate(parts) if g != f]) for f in range(FOLDS)]
 
 
-def _sum(parts: list[ConjugatePosterior]) -> ConjugatePosterior:
+def _sum(parts: list[Mergeable]) -> Mergeable:
     total = parts[0]
     for part in parts[1:]:
         total = total.merge(part)

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from tactful.core.arrays import F64, I64
 from tactful.core.log import Log
 from tactful.core.outcomes import OBJECTIVE, Objective
-from tactful.learn.crossfit import estimated_propensities, folds, reward_models
-from tactful.learn.estimates import ESTIMATORS, Made, Rows
+from tactful.learn.bands import NO_GEOMETRY, NO_VECTORS, Banding, on_bands
+from tactful.learn.crossfit import estimated_propensities, folds
+from tactful.learn.estimates import BANDED, ESTIMATORS, Made, Rows
 from tactful.learn.evaluation import Entry, MoreInterval, Role
 from tactful.learn.intervals import Design, beside
-from tactful.learn.targets import Logging, Side, on_log
+from tactful.learn.rewards import crossfitted
+from tactful.learn.sides import side_of
+from tactful.learn.targets import Logging, Side
 from tactful.ope.intervals import cluster_t
 from tactful.ope.verdicts import ORDER, Circumstances, Health, Verdict, judge, weighted_events
-from tactful.policies.table import Table
-
-IN_PARTS = ("snips", "dr")
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    side: Side
-    in_sample: bool
+from tactful.policies.protocol import Published
 
 
 class Entries:
@@ -35,52 +31,74 @@ class Entries:
     def __init__(
         self,
         log: Log,
-        target: Table | Logging,
-        base: Table | Logging,
+        target: Published | Logging,
+        base: Published | Logging,
         objective: Objective,
         outcomes: Mapping[str, tuple[str, ...]],
+        *,
         level: float,
         seen: tuple[bool, bool],
+        reward_model: Any = None,
+        banding: Banding | None = None,
     ) -> None:
         self.log, self.objective, self.outcomes, self.level = log, objective, outcomes, level
         fold = folds(log)
-        q = reward_models(log, fold)
+        model = crossfitted(log, fold, reward_model)
         given = log.propensity if log.provenance != "estimated" else None
         propensity = estimated_propensities(log, fold) if given is None else given
-        self.q_logged = q[:, fold, log.segment, log.action]
-        self.sides = tuple(
-            _Side(on_log(p, log, propensity, q, fold), s) for p, s in zip((target, base), seen, strict=True)
-        )
+        self.q_logged = np.array([model.logged(o) for o in range(len(log.outcomes))])
+        self.policies = target, base
+        self.seen = seen
+        self.sides = side_of(target, log, propensity, model), side_of(base, log, propensity, model)
+        self.band = (banding or Banding()).codes(log.actions)
 
-    def part(self, rows: I64) -> Iterator[Entry]:
+    @cached_property
+    def banded(self) -> tuple[Side, Side] | str:
+        """Both sides by band, or why there are none."""
+        if self.band is None:
+            return NO_GEOMETRY
+        target, base = (on_bands(p, self.log, self.band) for p in self.policies)
+        return NO_VECTORS if target is None or base is None else (target, base)
+
+    def part(self, rows: I64, estimators: tuple[str, ...]) -> Iterator[Entry]:
         """The entries of a part of the log, estimated anew within it."""
         for outcome in self.outcomes:
-            yield from self.entries(outcome, rows, IN_PARTS)
+            yield from self.entries(outcome, rows, estimators)
 
     def entries(self, outcome: str, rows: I64, estimators: tuple[str, ...]) -> Iterator[Entry]:
         """Target, baseline and difference of one outcome on the rows that know it."""
+        known = rows[self.log.known(self.outcomes[outcome])[rows]]
+        by_band = [name for name in estimators if name in BANDED]
+        for names, sides in (
+            ([name for name in estimators if name not in BANDED], self.sides),
+            (by_band, self.banded if by_band else ""),
+        ):
+            silent = sides if isinstance(sides, str) else "" if known.size else "no outcome is known yet"
+            for name in names if silent else ():
+                for role in ("target", "baseline", "difference"):
+                    yield _silent(role, outcome, name, silent)
+            if names and not silent and not isinstance(sides, str):
+                yield from self._both(outcome, rows, known, names, sides)
+
+    def _both(
+        self, outcome: str, rows: I64, known: I64, names: Sequence[str], sides: tuple[Side, Side]
+    ) -> Iterator[Entry]:
         parts = self.outcomes[outcome]
-        known = rows[self.log.known(parts)[rows]]
         missing = int(np.count_nonzero(self.log.missing(parts)[rows]))
-        if known.size == 0:
-            for role in ("target", "baseline", "difference"):
-                for name in estimators:
-                    yield _silent(role, outcome, name, "no outcome is known yet")
-            return
         user = np.unique(self.log.user[known], return_inverse=True)[1]
         reward, q_logged = self._reward(outcome, known), self._q(outcome, self.q_logged, known)
         both: list[tuple[dict[str, Made], Health, tuple[Verdict, str]]] = []
-        for part in self.sides:
-            weight = part.side.weight[known]
-            side = Rows(reward, weight, q_logged, self._q(outcome, part.side.q_target, known), user, self.level)
-            made = {name: ESTIMATORS[name](side) for name in estimators}
+        for side, seen in zip(sides, self.seen, strict=True):
+            weight = side.weight[known]
+            at = Rows(reward, weight, q_logged, self._q(outcome, side.q_target, known), user, self.level)
+            made = {name: ESTIMATORS[name](at) for name in names}
             health = Health.of(weight, user)
-            around = Circumstances(self.log.provenance == "estimated", part.in_sample, missing, part.side.unsupported)
+            around = Circumstances(self.log.provenance == "estimated", seen, missing, side.unsupported)
             both.append((made, health, judge(health, around, self._events(parts, weight, known))))
         (target, health, verdict), (base, other_health, other_verdict) = both
         worst = max(verdict, other_verdict, key=lambda v: ORDER[v[0]])
         starved = min(health, other_health, key=lambda h: h.ess)
-        for name in estimators:
+        for name in names:
             yield self._entry("target", outcome, name, target[name], health, verdict, user)
             yield self._entry("baseline", outcome, name, base[name], other_health, other_verdict, user)
             yield self._entry("difference", outcome, name, target[name].less(base[name]), starved, worst, user)
@@ -104,8 +122,8 @@ class Entries:
                 se, low, high, method = cluster_t(estimate, user, self.level)
             elif grade == "ok":
                 grade, why = "weak", "model only: its error is bias, so it has no interval"
-            if grade == "ok" and made.biased:
-                grade, why = "weak", "trades bias for variance; its interval leaves the bias out"
+            if grade == "ok" and made.caveat:
+                grade, why = "weak", made.caveat
         sizes = (health.ess, health.max_weight, health.mean_weight)
         return Entry(
             role,
@@ -133,13 +151,13 @@ class Entries:
         users, user = np.unique(self.log.user[known], return_inverse=True)
         reward, q_logged = self._reward(outcome, known), self._q(outcome, self.q_logged, known)
         spec = self.log.outcomes[outcome].spec if outcome in self.log.outcomes else None
-        for role, part in zip(("target", "baseline"), self.sides, strict=True):
-            weight = part.side.weight[known]
+        for role, side in zip(("target", "baseline"), self.sides, strict=True):
+            weight = side.weight[known]
             missing = int(np.count_nonzero(self.log.missing(parts)))
-            around = Circumstances(False, False, missing, part.side.unsupported)
+            around = Circumstances(False, False, missing, side.unsupported)
             if judge(Health.of(weight, user), around, None)[0] != "refused":
-                side = Rows(reward, weight, q_logged, self._q(outcome, part.side.q_target, known), user, self.level)
-                yield from beside(role, outcome, side, self.log.user_key[users], Design.of(self.log, part.side, spec))
+                at = Rows(reward, weight, q_logged, self._q(outcome, side.q_target, known), user, self.level)
+                yield from beside(role, outcome, at, self.log.user_key[users], Design.of(self.log, side, spec))
 
     def _reward(self, outcome: str, rows: I64) -> F64:
         if outcome == OBJECTIVE:

@@ -8,12 +8,20 @@ from typing import NamedTuple
 from tactful.core.arrays import F64, I64
 from tactful.core.estimate import Estimate
 from tactful.errors import SpecError
-from tactful.ope.estimators import dm, dr, ips, sndr, snips
+from tactful.ope.estimators import dm, dr, ips, mips, sndr, snips
 from tactful.ope.slope import choose_clip, choose_shrink, choose_switch
+
+TRADES = "trades bias for variance; its interval leaves the bias out"
+ALIKE = "takes the actions of a band for alike; its interval leaves the bias out"
+CAVEATED = ("dm", "clipped-ips", "switch-dr", "dros", "mips")  # never better than weak; their description says why
+BANDED = ("mips",)  # estimators whose weights are those of bands
 
 
 class Rows(NamedTuple):
-    """One side on the rows (n,) that know an outcome; ``user`` codes from 0, ``level`` that of widths."""
+    """One side on the rows (n,) that know an outcome; ``user`` codes from 0, ``level`` that of widths.
+
+    ``weight`` is that of actions, and that of bands for the estimators that are ``BANDED``.
+    """
 
     reward: F64
     weight: F64
@@ -24,30 +32,33 @@ class Rows(NamedTuple):
 
 
 class Made(NamedTuple):
-    """An estimate, with the parameter that SLOPE++ chose where it has one; then it trades bias for variance."""
+    """An estimate, with the parameter that SLOPE++ chose where it has one.
+
+    ``caveat`` says what its interval leaves out; empty where it leaves nothing out.
+    """
 
     estimate: Estimate
     parameter: float | None = None
-    biased: bool = False
+    caveat: str = ""
 
     def less(self, other: Made) -> Made:
         """The paired difference of two sides."""
-        return Made(self.estimate - other.estimate, None, self.biased or other.biased)
+        return Made(self.estimate - other.estimate, None, self.caveat or other.caveat)
 
 
 def _clipped(r: Rows) -> Made:
     chosen = choose_clip(r.reward, r.weight, r.user, level=r.level)
-    return Made(chosen.estimate, chosen.parameter, biased=True)
+    return Made(chosen.estimate, chosen.parameter, TRADES)
 
 
 def _switch(r: Rows) -> Made:
     chosen = choose_switch(r.reward, r.weight, r.q_logged, r.q_target, r.user, level=r.level)
-    return Made(chosen.estimate, chosen.parameter, biased=True)
+    return Made(chosen.estimate, chosen.parameter, TRADES)
 
 
 def _shrunk(r: Rows) -> Made:
     chosen = choose_shrink(r.reward, r.weight, r.q_logged, r.q_target, r.user, level=r.level)
-    return Made(chosen.estimate, chosen.parameter, biased=True)
+    return Made(chosen.estimate, chosen.parameter, TRADES)
 
 
 ESTIMATORS: Mapping[str, Callable[[Rows], Made]] = {
@@ -59,6 +70,7 @@ ESTIMATORS: Mapping[str, Callable[[Rows], Made]] = {
     "clipped-ips": _clipped,
     "switch-dr": _switch,
     "dros": _shrunk,
+    "mips": lambda r: Made(mips(r.reward, r.weight), None, ALIKE),
 }
 DEFAULT = ("ips", "snips", "dm", "dr")
 

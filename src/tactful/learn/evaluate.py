@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from tactful.core.arrays import I64, Bool
-from tactful.core.log import CONTROL, Log
-from tactful.core.outcomes import OBJECTIVE, Objective
-from tactful.errors import NothingToSayError
+from tactful.core.arrays import I64
+from tactful.core.log import Log
+from tactful.core.outcomes import Objective
+from tactful.errors import NothingToSayError, SpecError
+from tactful.learn.bands import Banding
 from tactful.learn.entries import Entries
 from tactful.learn.estimates import DEFAULT, check_names
-from tactful.learn.evaluation import Evaluation
-from tactful.learn.targets import Logging, in_sample, resolve
+from tactful.learn.evaluation import Entry, Evaluation
+from tactful.learn.sequential import Horizons, sequential
+from tactful.learn.states import states
+from tactful.learn.targets import resolve
+from tactful.learn.usable import Name, check_askable, estimands, objective_of, sends_can_tire, several_users, usable
 from tactful.ope.verdicts import REFUSE_ESS
-from tactful.policies.table import Table
 
-Name = str | Path | Table | Logging
+ONE_STEP = "one-step"
+TIRING = "one-step: sends of one period can change the user of the next; these estimates leave that out"
 
 
 def evaluate(
@@ -30,6 +34,10 @@ def evaluate(
     level: float = 0.95,
     estimators: tuple[str, ...] = DEFAULT,
     intervals: bool = False,
+    reward_model: Any = None,
+    banding: Banding | None = None,
+    horizon: int | None = None,
+    state: str | Sequence[str] | None = None,
 ) -> Evaluation:
     """Estimate what a policy would have earned per decision on the decisions of a log.
 
@@ -46,107 +54,85 @@ def evaluate(
         Of the intervals, two-sided.
     estimators
         Which: ``ips``, ``snips``, ``dm``, ``dr``, ``sndr``, and ``clipped-ips``, ``switch-dr``, ``dros``, whose
-        parameter SLOPE++ chooses: these trade bias for variance, their intervals leave the bias out, and so they are
-        at best weak.
+        parameter SLOPE++ chooses, and ``mips``: these trade bias for variance, their intervals leave the bias out,
+        and so they are at best weak.
     intervals
         Also give bootstrap and finite-sample intervals beside cluster-t.
+    reward_model
+        What the direct method and the doubly robust estimators expect of actions, fitted on other users:
+        ``Conjugate()`` by default, another of tactful's models, or any regressor with ``fit(X, y)`` and ``predict(X)``
+        (``learn.rewards``).
+    banding
+        Where the bands of ``mips`` begin; parts of the day, low and high frequencies by default.
+    horizon
+        Also estimate, under ``sequential``, what users earn over so many periods when sends change them.
+    state
+        What the marginalised sequential estimate knows of a user before a decision: one or several columns
+        (``learn.states``), beside being there at all.
 
     Returns
     -------
     Evaluation
         The estimates of the policy, the baseline and their paired difference, for every outcome and the
-        objective. The estimates are one-step: they hold at the states that logging brought about.
+        objective. The estimates are one-step: they hold at the states that logging brought about, and say so where
+        sends can tire users.
 
     Raises
     ------
     NothingToSayError
         No propensities, no mature outcome, no row but control's, or a single user.
     PolicyError, PolicyFormatError, SpecError
-        A policy cannot be loaded or has other actions than the log.
+        A policy cannot be loaded or has other actions than the log; a state that is not in the log, or a horizon that
+        is longer.
     """
     names = check_names(estimators)
+    if state is not None and horizon is None:
+        raise SpecError("a state without a horizon", "state", "say over how many periods, such as horizon = 4")
     target, base = resolve(policy, log.actions), resolve(baseline, log.actions)
     check_askable(log)
     left_out = dict(log.left_out)
-    rows, seen = _rows(log, target, base, left_out)
+    rows, seen = usable(log, target, base, left_out)
     log = log.take(rows)
-    _several_users(log)
-    reward = _objective(objective, log, target)
-    outcomes = {o: (o,) for o in log.outcomes} | ({OBJECTIVE: reward.outcomes} if reward.outcomes else {})
+    several_users(log)
+    reward = objective_of(objective, log, target)
+    outcomes = estimands(log, reward)
     if not any(log.known(parts).any() for parts in outcomes.values()):
         raise NothingToSayError("no outcome is mature yet", "outcomes", "wait, or set a later [log] as_of")
-    table = Entries(log, target, base, reward, outcomes, level, seen)
-    entries = [entry for o in outcomes for entry in table.entries(o, np.arange(log.n), names)]
-    by_segment = {path: list(table.part(rows)) for path, rows in _by_segment(log)}
-    notes = ["one-step: sends of one period can change the user of the next; these estimates leave that out"]
-    periods, count = np.unique(log.period, return_counts=True)
-    large = periods[count >= REFUSE_ESS] if periods.size > 1 else periods[:0]
-    if periods.size > 1 and large.size < periods.size:
-        notes.append(
-            f"by_period: {periods.size - large.size:,} periods with too few rows for any estimate are left out"
-        )
-    by_period = {int(p): list(table.part(np.flatnonzero(log.period == p))) for p in large}
+    long = None
+    if horizon is not None:
+        long = sequential(Horizons(log, (target, base), seen, reward, horizon, states(log, state), level), outcomes)
+    table = Entries(
+        log, target, base, reward, outcomes, level=level, seen=seen, reward_model=reward_model, banding=banding
+    )
+    notes = [TIRING] if sends_can_tire(log) else []
+    by_period = _by_period(log, table, names, notes)
     return Evaluation(
         log.n,
         log.users,
         target.version,
         base.version,
         level,
-        entries,
-        by_segment,
+        [entry for o in outcomes for entry in table.entries(o, np.arange(log.n), names)],
+        {path: list(table.part(rows, names)) for path, rows in _by_segment(log)},
         by_period,
         [x for o in outcomes for x in table.more_intervals(o)] if intervals else [],
         left_out,
         notes,
+        long,
+        ONE_STEP if sends_can_tire(log) else "",
     )
 
 
-def check_askable(log: Log) -> None:
-    """Refuse a log from which no off-policy estimate follows.
-
-    Raises
-    ------
-    NothingToSayError
-        No propensities, or a single user.
-    """
-    if log.provenance == "absent" or (log.provenance != "estimated" and log.propensity is None):
-        raise NothingToSayError(
-            "the log has no propensities, so it cannot say what another policy would have earned",
-            "propensity",
-            'randomise a slice first (tactful init), or set propensities_are = "estimated" for a weak answer',
-        )
-    _several_users(log)
-
-
-def _several_users(log: Log) -> None:
-    if log.users < 2:
-        raise NothingToSayError("the log has a single user, so nothing can be said of others", "user", "log more users")
-
-
-def _rows(
-    log: Log, target: Table | Logging, base: Table | Logging, left_out: dict[str, int]
-) -> tuple[Bool, tuple[bool, bool]]:
-    """The rows to use, and for each side whether it was fitted on them."""
-    control = log.arm.equals(CONTROL)
-    if control.any():
-        left_out["arm: control"] = int(control.sum())
-    rows = ~control
-    if not rows.any():
-        raise NothingToSayError("every row is in the control arm", "arm", "evaluate a log with another arm")
-    fitted = in_sample(target, log), in_sample(base, log)
-    fresh = rows & ~fitted[0] & ~fitted[1]
-    if not fresh.any():
-        return rows, (bool((fitted[0] & rows).any()), bool((fitted[1] & rows).any()))
-    if dropped := int((rows & ~fresh).sum()):
-        left_out["in-sample: the policy was fitted on them"] = dropped
-    return fresh, (False, False)
-
-
-def _objective(given: Objective | None, log: Log, target: Table | Logging) -> Objective:
-    own = None if isinstance(target, Logging) else target.objective
-    objective = given or (log.objective if log.objective.outcomes else own) or Objective({})
-    objective.check(log.outcomes)
-    return objective
+def _by_period(log: Log, table: Entries, names: tuple[str, ...], notes: list[str]) -> dict[int, Sequence[Entry]]:
+    """The entries of each period, where there are several; what is left out is noted."""
+    periods, count = np.unique(log.period, return_counts=True)
+    if periods.size < 2:
+        return {}
+    large = periods[count >= REFUSE_ESS]
+    if large.size < periods.size:
+        few = periods.size - large.size
+        notes.append(f"by_period: {few:,} periods with too few rows for any estimate are left out")
+    return {int(p): list(table.part(np.flatnonzero(log.period == p), names)) for p in large}
 
 
 def _by_segment(log: Log) -> Iterator[tuple[str, I64]]:

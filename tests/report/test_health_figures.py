@@ -1,0 +1,52 @@
+"""The figures of check and replay: written, the same for the same input, and refused where there is nothing to draw."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from logs import random_log
+from tactful.errors import NothingToSayError
+from tactful.learn.replayed import Batch, Replay
+from tactful.report.curves import curves_figure
+from tactful.report.overlap import overlap_figure
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize("vectors", [True, False])
+def test_the_overlap_of_a_log(tmp_path, vectors):
+    log = random_log(1, masks=True)
+    log = log if vectors else replace(log, propensities=None)
+    paths = [tmp_path / name for name in ("a.png", "b.png")]
+    for path in paths:
+        overlap_figure(path, log)
+    assert paths[0].read_bytes().startswith(PNG)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_an_action_that_was_never_logged_leaves_a_gap(tmp_path):
+    log = random_log(1)
+    overlap_figure(tmp_path / "a.png", replace(log, action=np.minimum(log.action, 1)))
+    assert (tmp_path / "a.png").exists()
+
+
+def test_without_propensities_there_is_no_overlap(tmp_path):
+    with pytest.raises(NothingToSayError, match="no overlap to draw"):
+        overlap_figure(tmp_path / "a.png", replace(random_log(1), propensity=None))
+
+
+@pytest.mark.parametrize("truth", [None, 0.4])
+def test_a_learning_curve(tmp_path, truth):
+    batches = [
+        Batch(2900, 100, 0, 0, None, None, 0.3, truth, truth),
+        Batch(2901, 100, 5, 0, 0.2, 0.31, 0.3, truth, truth),
+    ]
+    found = Replay(200, 50, 5, 0.03, 0.03, "conjugate", "", [], batches, None, {})
+    paths = [tmp_path / name for name in ("a.png", "b.png")]
+    for path in paths:
+        curves_figure(path, found)
+    assert paths[0].read_bytes().startswith(PNG)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
