@@ -47,7 +47,7 @@ def test_it_serves_what_it_was_given(tmp_path, monkeypatch, capsys, started):
         (SECRET, ["--journal", "j"], "[service]: no policy"),
         (SECRET, ["--policy", "nowhere", "--journal", "j.db"], "nowhere/policy.json: no policy"),
         (SECRET, ["--policy", "models:/weekly@live", "--journal", "j.db"], "a registry alias without a registry"),
-        ("", ["--policy", "p", "--journal", "j", "--host", "0.0.0.0", "--insecure-loopback"], "without a key only"),
+        ("", ["--policy", "p", "--journal", "j", "--host", "10.0.0.1", "--insecure-loopback"], "without a key only"),
     ],
 )
 def test_what_cannot_be_promised_is_not_started(monkeypatch, capsys, started, key, arguments, message):
