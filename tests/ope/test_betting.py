@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tactful.errors import LogError, SpecError
 from tactful.ope.bernstein import empirical_bernstein
 from tactful.ope.betting import betting, certify, excluded_at, watch
 from tactful.ope.estimators import dr, ips
+from tactful.ope.growth import bet_limit
 from tactful.ope.intervals import cluster_t
 from tactful.ope.stakes import cap_for, capped_model, stakes
 
@@ -92,6 +94,48 @@ def test_betting_equals_the_reference(case, with_model, anytime, level):
     assert found.low == pytest.approx(4 * bounds[0] - 1, abs=1e-8 if bounds[0] < 1e-6 else 1e-10)
     assert found.high == pytest.approx(3 - 4 * bounds[1], abs=1e-8 if bounds[1] < 1e-6 else 1e-10)
     assert found.method == ("betting-anytime" if anytime else "betting")
+
+
+@pytest.mark.parametrize("cap", [0.5, 1.0, 4.5, 1e6])
+def test_what_is_bet_on_is_unbiased_whatever_the_model_and_its_cap(cap):
+    """Over every log of two decisions of three actions, of which the target never takes the first."""
+    logging, target, rate = np.array([0.5, 0.3, 0.2]), np.array([0.0, 0.1, 0.9]), np.array([0.1, 0.8, 0.4])
+    q = np.tile([0.2, 1.0, 0.7], (2, 1))
+    low = high = plain = 0.0
+    for actions in product(range(3), repeat=2):
+        for reward in product((0.0, 1.0), repeat=2):
+            a, r = np.array(actions), np.array(reward)
+            chance = np.prod(logging[a] * np.where(r == 1, rate[a], 1 - rate[a]))
+            tables = (np.tile(p, (2, 1)) for p in (target, logging))
+            model = capped_model(q, *tables, a, cap)
+            weight, user = (target / logging)[a], np.arange(2)
+            found = stakes(r, weight, user, most=1, model=model)
+            low, high = low + chance * found.low.mean(), high + chance * found.high.mean()
+            assert min(found.low.min(), found.high.min()) >= -cap - 1e-12
+            plain += chance * stakes(r, weight, user, most=1, cap=4.5).high.mean()
+    truth = float(target @ rate)
+    assert (low, high, plain) == pytest.approx((truth, 1 - truth, 1 - truth), abs=1e-12)
+
+
+@given(st.integers(1, 30), st.floats(0.0, 50.0), st.floats(1e-6, 1.0))
+def test_no_user_can_lose_all_of_the_wealth_and_no_row_more_than_half(most, floor, mu):
+    bet = bet_limit(most, floor, mu)
+    assert bet * (floor + mu) <= 0.5 + 1e-12
+    assert bet * most * (floor + mu) == pytest.approx(1 - 0.5 / most)
+    worst = most * (floor + mu) / 5
+    assert bet_limit(most, floor, mu, worst) == pytest.approx(max(bet, 0.5 / worst))
+
+
+@pytest.mark.parametrize("most", [1, 3, 12])
+def test_users_at_their_worst_leave_some_wealth(most):
+    """Every row is a loss of k − 1 + μ: a game that could be ruined would exclude nothing afterwards, or everything."""
+    worst = stakes(np.ones(2 * most), np.full(2 * most, 3.0), np.repeat([0, 1], most), most=most, cap=3.0)
+    entries = [(total, count) for total, count in zip(worst.high, worst.count, strict=True)]
+    game = {"alpha": 0.025, "floor": 2.0, "most": most, "prior": 3 * most, "users": 2}
+    path = reference.log_wealth(entries, 0.87, **game)
+    assert np.isfinite(path).all()
+    found = betting(worst)
+    assert 0 <= found.low <= found.high <= 1
 
 
 @pytest.mark.parametrize("with_model", [False, True])
@@ -235,6 +279,7 @@ def share_of_misses(logs, seed, users, bound, **options):
         (500, {}),
         (500, {"largest": 20.0}),
         (1000, {"rows": 4, "correlation": 0.2}),
+        (1000, {"rows": 12}),
         (500, {"rows": 4, "correlation": 0.2, "largest": 100.0}),
         (1000, {"rate": 0.004, "rows": 2}),
     ],

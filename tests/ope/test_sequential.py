@@ -171,6 +171,21 @@ def test_the_influence_is_the_derivative(case, which, normalised):
     assert moved == pytest.approx(influence, rel=0.02, abs=0.02 * (1 + abs(base.influence).max()))
 
 
+@given(cases())
+def test_normalising_does_not_change_the_weights_that_are_judged(case):
+    plain, normalised = marginalised(case), marginalised(case, normalised=True)
+    np.testing.assert_allclose(normalised.weight, plain.weight, atol=1e-12)
+
+
+def test_a_mean_weight_below_1_says_that_nobody_has_been_where_the_target_goes():
+    """Everybody in the log who was sent to at first was not sent to again, which the target would have done."""
+    state, action = np.array([[0, 1], [0, 0]]), np.array([[1, 0], [0, 0]])
+    weight = np.where(action == 1, 2.0, 0.0)  # the target always sends, logging does with one half
+    one = Trajectories.of(weight, np.ones((2, 2)), np.ones((2, 2), bool), state)
+    assert marginalised(one).weight.mean() == pytest.approx(0.5)
+    assert marginalised(one, normalised=True).weight.mean() == pytest.approx(0.5)
+
+
 def test_no_weight_at_all_is_undefined():
     one = Trajectories.of(np.zeros((2, 2)), np.ones((2, 2)), np.ones((2, 2), bool))
     assert np.isnan(weighted_pdis(one).value)

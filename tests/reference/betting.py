@@ -41,7 +41,7 @@ def log_wealth(entries, mu, *, alpha, floor, most, prior, users):
         centre = sum(before) / len(before) if before else 0.0
         variance = (prior * mu * (1 - mu) + sum((d - centre) ** 2 for d in before)) / u
         horizon = u * log(1 + u) if users is None else users
-        largest = 1 / (2 * most * (floor + mu))
+        largest = (1 - 1 / (2 * most)) / (most * (floor + mu))
         bet = min(sqrt(2 * log(1 / alpha) / (variance * horizon)), largest) if variance > 0 else largest
         d = total - mu * count
         before.append(d)

@@ -20,7 +20,8 @@ STEPS = 40  # of bisection: 1e-13 of the range
 def _first(total, count, mu, game, stop):
     """The first of ``stop`` users after whom wealth at ``mu`` has reached the threshold, or −1."""
     two_log = 2.0 * np.log(game[THRESHOLD])
-    most_bet = 0.5 / min(game[MOST] * (game[FLOOR] + mu), game[WORST])
+    # A row at its worst costs half a stake at most, and so does a user whose worst is known; see ``growth.bet_limit``.
+    most_bet = max((1.0 - 0.5 / game[MOST]) / (game[MOST] * (game[FLOOR] + mu)), 0.5 / game[WORST])
     squares = game[PRIOR] * mu * (1.0 - mu)
     mean = 0.0
     wealth = 1.0

@@ -1,16 +1,40 @@
-"""The ledger of a holdout: who looked at it, when, and for which policy; kept beside the log."""
+"""The ledger of a holdout: who looked at it, and what its gates have spent of δ; kept beside the log."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tactful.core.files import replacing
 from tactful.errors import LogError
 from tactful.policies.base import Lineage
+
+WHOLE = "whole log"  # the holdout of policies that were fitted on no part of the log
+LEAST = 0.01  # a gate that would get less than this share of δ is not held
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a gate may spend of δ: ``spend``, after ``before`` was spent by others; 0 where too little is left.
+
+    ``again`` says that the very same question was asked before: it has the same answer, and costs nothing more.
+    ``looks`` counts how often evaluations have shown this holdout.
+    """
+
+    delta: float
+    before: float
+    spend: float
+    again: bool = False
+    looks: int = 0
+
+    @property
+    def left(self) -> float:
+        """What remains of δ once this gate has been held."""
+        return max(self.delta - self.before - (0.0 if self.again else self.spend), 0.0)
 
 
 def ledger_path(log: Path) -> Path:
@@ -18,9 +42,10 @@ def ledger_path(log: Path) -> Path:
     return log.with_name(log.name + ".ledger.json")
 
 
-def holdout(lineage: Lineage) -> str:
-    """The name of a holdout: its salt and share."""
-    return f"{lineage.split_salt}:{lineage.split_share:g}"
+def holdout(*lineages: Lineage | None) -> str:
+    """The name of a holdout: the salt and share of the split, or of every split that has a part in it."""
+    names = {f"{x.split_salt}:{x.split_share:g}" for x in lineages if x is not None and x.split_share > 0}
+    return " + ".join(sorted(names)) or WHOLE
 
 
 def enter(path: Path, lineage: Lineage, look: Mapping[str, Any]) -> int:
@@ -31,15 +56,97 @@ def enter(path: Path, lineage: Lineage, look: Mapping[str, Any]) -> int:
     LogError
         The ledger is damaged or cannot be written.
     """
+    ledger = _read(path)
+    looks = _list(path, ledger, holdout(lineage), "looks")
+    looks.append({"at": _now(), **look})
+    _write(path, ledger)
+    return len(looks)
+
+
+def allowance(path: Path | None, name: str, question: str, *, delta: float, share: float) -> Allowance:
+    """What a gate may spend on the holdout ``name``: the ``share`` of what earlier gates have left of δ.
+
+    With a share of ½ successive gates spend δ/2, δ/4, δ/8, …, so that all of them together never spend more than δ.
+    Without a ledger the gate has all of δ: then it must be the only one on its holdout.
+
+    Raises
+    ------
+    LogError
+        The ledger is damaged.
+    """
+    if path is None:
+        return Allowance(delta, 0.0, delta)
+    ledger = _read(path)
+    gates, looks = (_list(path, ledger, name, kind) for kind in ("gates", "looks"))
+    before = _spent(path, gates)
+    for gate in gates:
+        if gate["question"] == question:
+            return Allowance(delta, before, float(gate["spent"]), again=True, looks=len(looks))
+    spend = share * (delta - before)
+    return Allowance(delta, before, spend if spend >= LEAST * delta else 0.0, looks=len(looks))
+
+
+def enter_gate(path: Path, name: str, question: str, allowed: Allowance, held: Mapping[str, Any]) -> None:
+    """Enter what a gate spends, before anybody sees its verdict; a question asked ``again`` is entered already.
+
+    Raises
+    ------
+    LogError
+        The ledger is damaged, cannot be written, or has changed since the allowance was read.
+    """
+    if allowed.again:
+        return
+    ledger = _read(path)
+    gates = _list(path, ledger, name, "gates")
+    if _spent(path, gates) != allowed.before:
+        raise LogError("another gate was entered meanwhile", str(path), "hold this one again")
+    gates.append({"at": _now(), "question": question, "spent": allowed.spend, **held})
+    _write(path, ledger)
+
+
+def _spent(path: Path, gates: Sequence[Mapping[str, Any]]) -> float:
+    try:
+        spent = sum(float(gate["spent"]) for gate in gates if isinstance(gate["question"], str))
+    except (KeyError, TypeError, ValueError):
+        raise _damaged(path) from None
+    if not spent >= 0:
+        raise _damaged(path)
+    return spent
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         ledger: Any = json.loads(path.read_text()) if path.exists() else {"format": 1, "holdouts": {}}
-        looks: list[Any] = ledger["holdouts"].setdefault(holdout(lineage), {"looks": []})["looks"]
-        looks.append({"at": datetime.now(UTC).isoformat(timespec="seconds"), **look})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise LogError("the ledger is damaged", str(path), "restore it, or move it away to start a new one") from None
+        if not isinstance(ledger["holdouts"], dict):
+            raise TypeError
+    except (OSError, ValueError, KeyError, TypeError):
+        raise _damaged(path) from None
+    return ledger
+
+
+def _list(path: Path, ledger: dict[str, Any], name: str, kind: str) -> list[Any]:
+    """The ``looks`` or ``gates`` of a holdout, which may be new."""
+    try:
+        entry: Any = ledger["holdouts"].setdefault(name, {"looks": []})
+        found: Any = entry["looks"] if kind == "looks" else entry.setdefault(kind, [])
+    except (AttributeError, KeyError, TypeError):
+        raise _damaged(path) from None
+    if not isinstance(found, list):
+        raise _damaged(path)
+    return cast("list[Any]", found)
+
+
+def _write(path: Path, ledger: Mapping[str, Any]) -> None:
     try:
         with replacing(path) as part:
             part.write_text(json.dumps(ledger, indent=1))
     except OSError as error:
         raise LogError(f"cannot be written ({error.strerror})", str(path), "name another place with --ledger") from None
-    return len(looks)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _damaged(path: Path) -> LogError:
+    return LogError("the ledger is damaged", str(path), "restore it, or move it away to start a new one")

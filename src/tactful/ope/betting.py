@@ -18,7 +18,7 @@ _GRID: F64 = np.concatenate([[_LEAST], 1 / (1 + np.exp(-np.linspace(-12, 12, 41)
 def betting(stakes: Stakes, level: float = 0.95, *, anytime: bool = False) -> Interval:
     """The values against which betting on D_u(μ) = Σ_i φ_i − μ n_u, one bet a user, never multiplies a stake by 2/α.
 
-    K_t(μ) = Π_{u ≤ t} (1 + λ_u D_u(μ)), λ_u = √(2 ln(1/α') / (σ̂²_{u−1} U)) ∧ ½ / (n_max (floor + μ)),
+    K_t(μ) = Π_{u ≤ t} (1 + λ_u D_u(μ)), λ_u = √(2 ln(1/α') / (σ̂²_{u−1} U)) ∧ (1 − ½/n_max) / (n_max (floor + μ)),
     L = inf{μ : max_t K_t(μ) < 1/α'}, and the upper bound is 1 − L of the flipped rows; α' = α/2 a side. σ̂² is the
     variance of D over the users before, with one imagined user of variance n_max k μ (1 − μ).
 
@@ -74,8 +74,15 @@ def certify(stakes: Stakes, limit: float, delta: float = 0.05, *, anytime: bool 
     event at all; all of δ is spent on this side. For a mean that must not fall below, flip the reward.
     """
     _, high = _one_side(stakes, 1, delta, np.array([stakes.low.size], np.int64), anytime=anytime)
-    upper = float(high[0])
-    return Certificate(upper <= limit, limit, upper, stakes.value, delta, stakes.low.size)
+    kept = keeps(stakes, limit, delta, anytime=anytime)
+    return Certificate(kept, limit, float(high[0]), stakes.value, delta, stakes.low.size)
+
+
+def keeps(stakes: Stakes, limit: float, delta: float = 0.05, *, anytime: bool = False) -> bool:
+    """Whether wealth against the one hypothesis that the mean is at least ``limit`` ever reaches 1/δ. One pass."""
+    at, mu = np.empty(1, np.int64), np.array([max(1 - stakes.share(limit), _LEAST)])
+    kernels.crossings(stakes.high, stakes.count, mu, _game(stakes, 1, delta, anytime=anytime), at)
+    return bool(at[0] >= 0)
 
 
 def _bounds(stakes: Stakes, alpha: float, stops: I64, *, anytime: bool) -> tuple[F64, F64]:

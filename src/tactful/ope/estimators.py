@@ -14,6 +14,7 @@ import numpy as np
 
 from tactful.core.arrays import F64, I64
 from tactful.core.estimate import Estimate
+from tactful.kernels import estimates as kernels
 
 
 def ips(reward: F64, weight: F64) -> Estimate:
@@ -38,12 +39,9 @@ def snips(reward: F64, weight: F64) -> Estimate:
     """
     if not weight.any():
         return Estimate(float("nan"), np.zeros_like(weight), weight)
-    influence = weight * reward  # not weight @ reward: BLAS wakes threads that cost more than the sum
-    value = float(influence.sum() / weight.sum())
-    np.subtract(reward, value, out=influence)
-    influence *= weight
-    influence /= weight.mean()
-    return Estimate(value, influence, weight)
+    influence, value = np.empty(weight.size), np.empty(1)
+    kernels.ratio(*_plain(reward, weight), influence, value)
+    return Estimate(float(value[0]), influence, weight)
 
 
 def dm(q_target: F64, weight: F64) -> Estimate:
@@ -61,7 +59,7 @@ def dr(reward: F64, weight: F64, q_logged: F64, q_target: F64) -> Estimate:
     ``q_logged`` is q̂ at the logged action and ``q_target`` its mean under the target. Unbiased if the propensities
     *or* q̂ is right, provided that q̂ was not fitted on these users. Reference: Dudík et al. 2014, eq. (4).
     """
-    return _mean(_corrected(reward, weight, q_logged, q_target), weight)
+    return _corrected(reward, weight, q_logged, q_target, weight)
 
 
 def clipped_ips(reward: F64, weight: F64, clip: float) -> Estimate:
@@ -90,7 +88,7 @@ def switch_dr(reward: F64, weight: F64, q_logged: F64, q_target: F64, tau: float
     Trusts q̂ where weights exceed ``tau``: biased by π(w > τ) times the error of q̂ there. DR from the largest weight
     on, the direct method below the smallest. Reference: Wang et al. 2017 (SWITCH, doubly robust form).
     """
-    return _mean(_corrected(reward, np.where(weight <= tau, weight, 0.0), q_logged, q_target), weight)
+    return _corrected(reward, np.where(weight <= tau, weight, 0.0), q_logged, q_target, weight)
 
 
 def shrunk_dr(reward: F64, weight: F64, q_logged: F64, q_target: F64, shrink: float) -> Estimate:
@@ -102,7 +100,7 @@ def shrunk_dr(reward: F64, weight: F64, q_logged: F64, q_target: F64, shrink: fl
     if np.isinf(shrink):
         return dr(reward, weight, q_logged, q_target)
     kept = np.divide(shrink * weight, weight**2 + shrink, out=np.zeros_like(weight), where=weight > 0)
-    return _mean(_corrected(reward, kept, q_logged, q_target), weight)
+    return _corrected(reward, kept, q_logged, q_target, weight)
 
 
 def mips(reward: F64, band_weight: F64) -> Estimate:
@@ -125,12 +123,15 @@ def marginal_weights(target: F64, logging: F64, band: I64, action: I64) -> F64:
     return (target @ members)[rows, chosen] / (logging @ members)[rows, chosen]
 
 
-def _corrected(reward: F64, weight: F64, q_logged: F64, q_target: F64) -> F64:
-    """q_target + w (r − q_logged), with a single array of its own."""
-    row = reward - q_logged
-    row *= weight
-    row += q_target
-    return row
+def _corrected(reward: F64, factor: F64, q_logged: F64, q_target: F64, weight: F64) -> Estimate:
+    """The mean of q_target + factor (r − q_logged), which carries the importance weights ``weight``."""
+    influence, value = np.empty(weight.size), np.empty(1)
+    kernels.corrected(*_plain(reward, factor, q_logged, q_target), influence, value)
+    return Estimate(float(value[0]), influence, weight)
+
+
+def _plain(*columns: F64) -> tuple[F64, ...]:
+    return tuple(np.ascontiguousarray(column, np.float64) for column in columns)
 
 
 def _mean(row: F64, weight: F64) -> Estimate:

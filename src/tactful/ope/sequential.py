@@ -6,13 +6,11 @@ takes ``np.arange(u)`` for users. ρ_t are the one-step weights, ρ_{0:t} their 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from tactful.core.arrays import F64, I64
 from tactful.core.estimate import Estimate
-from tactful.ope.intervals import user_totals
+from tactful.kernels import marginal as kernels
 from tactful.ope.trajectories import Trajectories
 
 
@@ -63,14 +61,6 @@ def _products(weight: F64) -> F64:
     return np.cumprod(weight, axis=1).astype(np.float64, copy=False)
 
 
-class _Step(NamedTuple):
-    """One period by state, (m,) each: users, share of users under the target, mean weight to divide by."""
-
-    users: F64
-    share: F64
-    scale: F64
-
-
 def marginalised(of: Trajectories, *, normalised: bool = False) -> Estimate:
     """Marginalised importance sampling on a small discrete state, being away a state of its own.
 
@@ -79,49 +69,24 @@ def marginalised(of: Trajectories, *, normalised: bool = False) -> Estimate:
     φ = v_0(S_0) − V + Σ_t d_t(S_t)/p_t(S_t) · (ρ_t (r_t + v_{t+1}(S_{t+1})) − v_t(S_t)), v the value of a state under
     the target and p_t the share of users in it. A state that nobody is in carries no mass.
 
-    Consistent where the state is Markov given the action (``markov_test``); its weights do not grow with the horizon.
+    Consistent where the state is Markov given the action (``markov_test``) and logging visits the states that the
+    target visits; its weights do not grow with the horizon. The weights d_t/p_t · ρ_t that it carries, a user's mean
+    over the periods, are never normalised: below a mean of 1 the target goes where nobody in the log has been.
     O(u T). Reference: Xie, Ma & Wang 2019, section 3.
     """
-    steps = _forward(of, normalised=normalised)
-    states, u, last = of.states, of.users, of.periods - 1
-    after = np.zeros(u)
-    influence, weight = np.zeros(u), np.zeros(u)
-    value = np.zeros(states)
-    for t in range(last, -1, -1):
-        step, s = steps[t], of.state[:, t]
-        rho = of.weight[:, t] / step.scale[s]
-        to_come = rho * (of.reward[:, t] + after)
-        value = _ratio(_by_state(s, to_come, states), step.users)
-        ahead = (step.share / np.maximum(step.users / u, 1 / u))[s]
-        # Where means are normalised, the residual stays centred only if the value is weighted alike.
-        influence += ahead * (to_come - (rho if normalised else 1.0) * value[s])
-        weight += ahead * rho / of.periods
-        after = value[s]
-    total = float(steps[0].share @ value)
-    return Estimate(total, influence + after - total, weight)
+    weight, reward = (np.ascontiguousarray(x.T, np.float64) for x in (of.weight, of.reward))
+    state = np.ascontiguousarray(of.state.T, np.int64)
+    users, scale, share = _occupied(weight, state, of.states, normalised=normalised)
+    value, after, influence = np.zeros((of.periods, of.states)), np.zeros(of.users), np.zeros(of.users)
+    kernels.backward(weight, reward, state, np.int64(normalised), users, scale, share, value, after, influence)
+    total = float(share[0] @ value[0])
+    plain = share if not normalised else _occupied(weight, state, of.states, normalised=False)[2]
+    ahead = np.divide(plain * of.users, users, out=np.zeros_like(users), where=users > 0)
+    return Estimate(total, influence + after - total, (np.take_along_axis(ahead, state, 1) * weight).mean(0))
 
 
-def _forward(of: Trajectories, *, normalised: bool) -> list[_Step]:
-    """Occupation of the states under the target, period by period."""
-    states, u = of.states, of.users
-    share = _by_state(of.state[:, 0], np.ones(u), states) / u
-    steps: list[_Step] = []
-    for t in range(of.periods):
-        s = of.state[:, t]
-        count = _by_state(s, np.ones(u), states)
-        mean = _ratio(_by_state(s, of.weight[:, t], states), count)
-        scale = np.where(mean > 0, mean, 1.0) if normalised else np.ones(states)
-        steps.append(_Step(count, share, scale))
-        if t + 1 < of.periods:
-            moved = _ratio(share, count)[s] * of.weight[:, t] / scale[s]
-            share = _by_state(of.state[:, t + 1], moved, states)
-    return steps
-
-
-def _by_state(state: I64, row: F64, states: int) -> F64:
-    total = user_totals(state, row)
-    return np.concatenate([total, np.zeros(states - total.size)])
-
-
-def _ratio(total: F64, count: F64) -> F64:
-    return np.divide(total, count, out=np.zeros_like(total), where=count > 0)
+def _occupied(weight: F64, state: I64, states: int, *, normalised: bool) -> tuple[F64, F64, F64]:
+    """Users, scale and share under the target, (T, m) each; see ``kernels.forward``."""
+    users, scale, share = np.zeros((3, state.shape[0], states))
+    kernels.forward(weight, state, np.int64(normalised), users, scale, share)
+    return users, scale, share
