@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from reference.draw import number, user_word
 from tactful.core.draw import draw_key, uniform, user_key, user_keys
 from tactful.kernels.blake2b import uniforms
+from tactful.learn import keys
+from tactful.learn.keys import text_keys
+from tactful.policies.base import Arms
 
 I64 = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([-(2**63), -1, 0, 1, 2**63 - 1])
 U64 = st.integers(0, 2**64 - 1) | st.sampled_from([0, 2**64 - 1])
@@ -61,3 +64,20 @@ def test_salt_scope_user_and_period_each_change_the_draw():
     }
     assert len(draws) == 16
     assert draw_key("a", "b") != draw_key("ab", "")
+
+
+def test_threads_do_not_matter(monkeypatch):
+    ids = [f"u{i}" * (i % 60) for i in range(100)]
+    raw = [i.encode() for i in ids]
+    text, lengths = b"".join(raw), np.array([len(r) for r in raw], np.int64)
+    monkeypatch.setattr(keys, "LEAST", 4)
+    monkeypatch.setattr(keys, "THREADS", 3)
+    assert keys.text_keys(text, lengths).tolist() == [user_key(i) for i in ids]
+    arms = Arms(0.3, 0.3)
+    assert keys.arms_of(arms, user_keys(ids)).tolist() == arms.assign(user_keys(ids)).tolist()
+
+
+@given(st.lists(st.text() | st.sampled_from(["", "x" * 127, "x" * 128, "x" * 129, "é" * 128, "y" * 300])))
+def test_the_keys_of_texts_are_hashlibs(ids):
+    raw = [i.encode() for i in ids]
+    assert text_keys(b"".join(raw), np.array([len(r) for r in raw], np.int64)).tolist() == [user_key(i) for i in ids]

@@ -191,7 +191,7 @@ ODD = {
     "older format": ({"format": 0}, "save the policy again"),
     "format of text": ({"format": "1"}, ""),
     "no format": ({"format": None}, ""),
-    "unknown kind": ({"kind": "bank"}, "unknown kind 'bank'"),
+    "unknown kind": ({"kind": "forest"}, "unknown kind 'forest'"),
     "wrong version": ({"version": "0" * 16}, "says 0000000000000000"),
     "a file outside": ({"files": {"../arrays.safetensors": "00"}}, "outside the folder"),
     "an absolute file": ({"files": {"/etc/passwd": "00"}}, "outside the folder"),

@@ -11,15 +11,21 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from logs import GRID, JIT, PLAIN, table
-from reference.draw import decision
+from reference.draw import decision, served_integers
 from tactful.core.actions import ActionSpace
-from tactful.core.draw import ONE, user_keys
+from tactful.core.draw import ONE, serve, serve_row, user_keys
+from tactful.core.features import Features
+from tactful.core.segments import Segments
 from tactful.errors import PolicyError, PolicyFormatError
 from tactful.learn.serve import decide
 from tactful.policies.artifact import save
+from tactful.policies.bank import Bank
 from tactful.policies.base import Arms
+from tactful.policies.contextual import Contextual
+from tactful.policies.linear import Linear
+from tactful.policies.rules import THOMPSON, Rule
 from tactful.policies.table import Table, always, uniform
-from tactful.serving import Decider
+from tactful.serving import Decider, ServingConfig
 
 PATHS = ["", "ios", "ios/new", "ios/new/beta", "web", "web/old", "android", "a//b"]
 SPACES = [PLAIN, GRID, ActionSpace.grid(["08:00", "12:00", "21:30"], [1, 2, 3, 5]), ActionSpace.named(["none", "send"])]
@@ -55,6 +61,11 @@ def test_decider_batch_and_reference_agree(situation):
     policy, users, periods, paths, masks = situation
     many, decider = batch(*situation), Decider(policy)
     assert many.shares is not None
+    if masks is None:  # without masks and vectors a table's rows are served once a node
+        nodes = np.array([policy.segments.nearest(p) for p in paths], np.int64)
+        short = decide(policy, user_keys(users), np.array(periods, np.int64), nodes)
+        for column in ("arm", "action", "propensity"):
+            np.testing.assert_array_equal(getattr(short, column), getattr(many, column))
     for i, (user, period, path) in enumerate(zip(users, periods, paths, strict=True)):
         mask = None if masks is None else masks[i]
         one = decider.decide(user, period, path, eligible=mask)
@@ -87,11 +98,44 @@ def test_the_pmf_of_the_decider_is_what_the_policy_arm_draws_from(situation):
     }
 
 
+@given(st.lists(st.floats(0, 1) | st.just(0.0), min_size=2, max_size=30).filter(any), st.sampled_from([0.0, 0.03, 1.0]))
+def test_a_row_of_an_array_is_served_to_the_same_bits(weights, uniform):
+    pmf = np.array(weights) / np.sum(weights)
+    plain = served_integers((pmf * 2**32).tolist(), [True] * len(weights), uniform)
+    assert serve_row(pmf, uniform) == serve((pmf * 2**32).tolist(), None, uniform) == plain
+
+
 def test_the_uniform_arm_is_exactly_uniform_over_the_eligible():
     """Three equal shares of 2**32 are not quite equal: masks must not start from the rounded ones."""
     decider = Decider(replace(uniform(PLAIN), arms=Arms(0.0, 1.0)))
     drawn = [decider.decide(u, 0, eligible=[True, True, False]) for u in range(20)]
     assert {d.propensity for d in drawn} == {0.5}
+
+
+@pytest.mark.parametrize("kind", ["linear", "bank"])
+def test_contextual_decisions_are_those_of_the_batch(kind):
+    """Actions alike; an integral by numpy and by a kernel differ by up to 1e-8, and banks not at all."""
+    rng, tree, n = np.random.default_rng(3), Segments.of(["ios/new", "web"]), 40
+    s, k, d = len(tree), GRID.k, 4
+    mean, noise = rng.normal(size=(s, k, d)), rng.normal(size=(64, s, k, d))
+    if kind == "linear":
+        score = Linear.of(Rule(THOMPSON, 2.0), mean, np.broadcast_to(0.4 * np.eye(d), (s, k, d, d)))
+    else:
+        score = Bank.of(Rule(THOMPSON, 1.0), ["logistic"], [mean + 0.4 * noise], np.ones((1, s, k)), np.zeros(k))
+    features = Features(("a", "b", "c"), (0.0,) * 3, (1.0,) * 3)
+    typical = np.tile(np.array([ONE] + [0] * (k - 1), np.uint64), (s, 1))
+    policy = Contextual(GRID, tree, features, score, typical, uniform=0.03, arms=Arms(0.1, 0.1))
+    context, nodes, users = rng.normal(size=(n, 3)), rng.integers(s, size=n), [f"u{i}" for i in range(n)]
+    masks = rng.random((n, k)) < 0.7
+    masks[:, 1] = True
+    masks[::2] = True
+    many = decide(policy, user_keys(users), np.full(n, 9), nodes, masks, context=context)
+    decider = Decider(policy)
+    for i, user in enumerate(users):
+        mask = None if i % 2 == 0 else masks[i]
+        one = decider.decide(user, 9, tree.paths[nodes[i]], dict(zip("abc", context[i], strict=True)), mask)
+        assert (one.arm, GRID.index(one.action)) == (many.arm[i], many.action[i])
+        assert abs(one.propensity - many.propensity[i]) <= (1e-8 if kind == "linear" else 0.0)
 
 
 def test_a_batch_does_not_depend_on_its_size(monkeypatch):
@@ -142,10 +186,10 @@ def test_numpy_masks_are_masks():
 
 
 @pytest.mark.parametrize(("period", "fine"), [(2, False), (3, True), (9, True), (10, False)])
-def test_periods_outside_the_bounds_are_refused(period, fine):
+def test_periods_outside_the_bounds_are_refused_where_nothing_may_stand_in(period, fine):
     policy = replace(table(1), from_period=3, valid_until=9)
     ways = [
-        lambda: Decider(policy).decide("u", period),
+        lambda: Decider(policy, ServingConfig(fallback="refuse")).decide("u", period),
         lambda: decide(policy, user_keys(["u", "v"]), np.array([5, period]), np.zeros(2, np.int64)),
     ]
     for way in ways:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from tactful.cli import show
 from tactful.cli.options import Json, Log, Spec
+from tactful.errors import SpecError
 from tactful.frames.read import read_log
 from tactful.frames.spec import LogSpec
-from tactful.learn.check import Check, Support
+from tactful.learn.check import Check
 from tactful.learn.check import check as examine
+from tactful.learn.health.support import Support
+from tactful.models.files import load
+from tactful.report.overlap import overlap_figure
 
 MOST = 30
 
@@ -21,13 +27,31 @@ def register(app: typer.Typer) -> None:
     app.command("check")(check)
 
 
-def check(log: Log, spec: Spec, json: Json = False) -> None:
+def check(
+    log: Log,
+    spec: Spec,
+    posterior: Annotated[
+        Path | None, typer.Option(help="Folder of a saved posterior, to say where newer rows disagree with it.")
+    ] = None,
+    arms: Annotated[
+        str | None, typer.Option(help="Shares of users that arms should have, such as control=0.1,uniform=0.05.")
+    ] = None,
+    figures: Annotated[Path | None, typer.Option(help="Folder to draw the overlap into, as overlap.png.")] = None,
+    json: Json = False,
+) -> None:
     """Is this log sound, and what can be asked of it?
 
-    Example: tactful check log.parquet --spec spec.toml
+    Example: tactful check log.parquet --spec spec.toml --figures figures
     """
+    shares = None if arms is None else _shares(arms)
+    fitted = None if posterior is None else load(posterior)
     with show.working("reading", json):
-        found = examine(read_log(log, LogSpec.from_toml(spec)))
+        rows = read_log(log, LogSpec.from_toml(spec))
+    with show.working("checking", json):
+        found = examine(rows, posterior=fitted, arms=shares)
+    if figures is not None:
+        figures.mkdir(parents=True, exist_ok=True)
+        overlap_figure(figures / "overlap.png", rows)
     if json:
         show.emit(found.to_json())
         return
@@ -69,8 +93,47 @@ def _print(found: Check) -> None:
     for mark, lines in (("can", found.can), ("cannot", found.cannot)):
         for text in lines:
             show.line(f"{mark:>6}  {text}")
+    _print_more(found)
     for finding in found.findings:
         show.line(f"{finding.level}: {finding.what}")
+    if not any(f.p is not None for f in found.findings):
+        show.line(f"no test raised an alarm; of sound logs {1000 * found.false_alarm:g} in 1,000 would")
+
+
+def _print_more(found: Check) -> None:
+    if found.drift:
+        show.table(
+            f"Newer rows against the posterior (adjusted p; an alarm below {found.false_alarm:g})",
+            ["outcome", "segment", "decisions", "observed", "expected", "p"],
+            [
+                (
+                    d.outcome,
+                    d.segment or "the root",
+                    f"{d.n:,}",
+                    f"{d.observed:.4g}",
+                    f"{d.expected:.4g} ± {d.se:.2g}",
+                    f"{d.p:.2g}",
+                )
+                for d in found.drift[:MOST]
+            ],
+            2,
+        )
+    if (price := found.price) is not None:
+        value = show.with_interval(price.value, price.low, price.high, 3)
+        after = f"if opted-out users bring {price.after:g} a period; " * price.assumed
+        show.line(
+            f"An opt-out costs {'at most ' * price.assumed}{value} of the objective over {price.horizon} periods "
+            f"({after}{price.opt_outs:,} opt-outs): tt.opt_out_price"
+        )
+
+
+def _shares(text: str) -> dict[str, float]:
+    """The shares that ``--arms`` gives."""
+    try:
+        pairs = [part.split("=") for part in text.split(",")]
+        return {name.strip(): float(share) for name, share in pairs}
+    except ValueError:
+        raise SpecError(f"{text!r} are no shares", "--arms", "write them as control=0.1,uniform=0.05") from None
 
 
 def _shown(support: Sequence[Support]) -> Sequence[Support]:

@@ -12,7 +12,9 @@ from tactful.cli.options import Json
 from tactful.core.segments import is_path
 from tactful.errors import PolicyError
 from tactful.policies.artifact import load
-from tactful.serving.decider import Decider
+from tactful.policies.members import Saved
+from tactful.policies.table import Table
+from tactful.serving import Decider, ServingConfig
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +34,7 @@ def explain(
     if not is_path(segment):
         raise PolicyError(f"not a path: {segment!r}", "--segment", "name every part, as in ios/new")
     loaded = load(policy)
-    pmf = Decider(loaded).pmf(segment)
+    pmf = average(loaded, segment)
     served = loaded.segments.paths[loaded.segments.nearest(segment)]
     lineage = loaded.lineage
     if json:
@@ -40,6 +42,8 @@ def explain(
             {
                 "policy": str(policy),
                 "version": loaded.version,
+                "kind": loaded.kind,
+                "features": list(loaded.features.names),
                 "segment": segment,
                 "served": served,
                 "uniform": loaded.uniform,
@@ -60,6 +64,8 @@ def explain(
         f"policy {loaded.version}, segment {segment or 'the root'}{known}; "
         f"{show.percent(loaded.uniform)} uniform traffic"
     )
+    if loaded.features.names:
+        show.line(f"depends on {', '.join(loaded.features.names)}: what follows are means over the contexts of its log")
     volume = sends(pmf, loaded.actions.frequencies)
     if volume is not None:
         show.line(f"{volume:.2f} sends a period")
@@ -70,6 +76,16 @@ def explain(
         show.line(f"limit on {name}: {f'binds, at a price of {price:.4g}' if price > 0 else 'does not bind'}")
     ranked = sorted(pmf.items(), key=lambda cell: -cell[1])
     show.table("Probability of each action", ["action", "probability"], [(a, show.percent(p)) for a, p in ranked])
+
+
+def average(policy: Saved, segment: str) -> dict[str, float]:
+    """The probabilities of each action in a segment; of a contextual policy, their means over its typical contexts."""
+    if isinstance(policy, Table):
+        return Decider(policy, ServingConfig(fallback="refuse")).pmf(segment)
+    from tactful.learn.publish import node_pmf  # brings the kernels, which a table does without
+
+    served = node_pmf(policy)[policy.segments.nearest(segment)]
+    return dict(zip(policy.actions.names, served.tolist(), strict=True))
 
 
 def sends(pmf: dict[str, float], frequencies: tuple[int | None, ...]) -> float | None:

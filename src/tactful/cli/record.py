@@ -16,14 +16,14 @@ from tactful.core.segments import ROOT
 from tactful.learn.evaluation import Evaluation
 from tactful.learn.publish import node_pmf
 from tactful.policies.artifact import NAME
-from tactful.policies.table import Table
+from tactful.policies.protocol import Published
 from tactful.report.cadence import cadence_figure
 from tactful.tracking.mlflow_run import metric_name, record
 
 EXPERIMENT = "tactful"
 
 
-def record_fit(uri: str, log: Log, policy: Table, folder: Path, options: Mapping[str, object]) -> str:
+def record_fit(uri: str, log: Log, policy: Published, folder: Path, options: Mapping[str, object]) -> str:
     """One run for a fitted policy; returns its id."""
     metrics = {metric_name("expected", name, "model", "value"): v for name, v in policy.expected.items()}
     return _record(uri, "fit", log, options, metrics, policy, folder)
@@ -35,7 +35,7 @@ def record_evaluation(uri: str, log: Log, result: Evaluation, options: Mapping[s
 
 
 def record_whole(
-    uri: str, log: Log, policy: Table, folder: Path, result: Evaluation, options: Mapping[str, object]
+    uri: str, log: Log, policy: Published, folder: Path, result: Evaluation, options: Mapping[str, object]
 ) -> str:
     """One run that holds a policy and its evaluation; returns its id."""
     return _record(uri, "demo", log, options, metrics_of(result), policy, folder)
@@ -52,7 +52,7 @@ def metrics_of(result: Evaluation) -> dict[str, float | None]:
     }
 
 
-def draw_cadences(policy: Table, path: Path, expected: Mapping[str, F64] | None = None) -> None:
+def draw_cadences(policy: Published, path: Path, expected: Mapping[str, F64] | None = None) -> None:
     """The heat map of cadence by leaf segment (``expected`` is by node of the policy's tree)."""
     leaves = leaf_nodes(policy)
     cadence_figure(
@@ -64,7 +64,7 @@ def draw_cadences(policy: Table, path: Path, expected: Mapping[str, F64] | None 
     )
 
 
-def leaf_nodes(policy: Table) -> list[int]:
+def leaf_nodes(policy: Published) -> list[int]:
     """The nodes without children."""
     inner = set(policy.segments.parents.tolist())
     return [i for i in np.arange(len(policy.segments)).tolist() if i not in inner]
@@ -76,7 +76,7 @@ def _record(
     log: Log,
     options: Mapping[str, object],
     metrics: Mapping[str, float | None],
-    policy: Table | None,
+    policy: Published | None,
     folder: Path | None,
 ) -> str:
     params = {"n": log.n, "users": log.users, "actions": log.actions.k, "segments": len(log.segments), **options}

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 def serve(
     config: Annotated[Path | None, typer.Option(help="TOML with [service], [serving] and [rules].")] = None,
     policy: Annotated[str | None, typer.Option(help="Folder of the policy, or models:/NAME@ALIAS.")] = None,
-    journal: Annotated[str | None, typer.Option(help="journal.db, or postgresql+psycopg://…")] = None,
+    journal: Annotated[str | None, typer.Option(help="A path, or a URL: postgresql+psycopg://user@host/db.")] = None,
     host: Annotated[str | None, typer.Option(help="Address; 127.0.0.1 by default.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 8321 by default.", min=1, max=65535)] = None,
     insecure_loopback: Annotated[

@@ -6,12 +6,14 @@ the draw. Float steps are float64 with additions from left to right: ``kernels.s
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from itertools import accumulate
 
 import numpy as np
 
-from tactful.core.arrays import U32, U64
+from tactful.core.arrays import F64, U32, U64
 
 ONE = 1 << 32
 
@@ -48,18 +50,19 @@ def to_shares(pmf: Sequence[float]) -> list[int]:
     exact = [p * ONE for p in pmf]
     shares = [int(x) for x in exact]
     left = ONE - sum(shares)
-    for a in sorted(range(len(exact)), key=lambda a: shares[a] - exact[a])[:left]:
+    remainders = [s - x for s, x in zip(shares, exact, strict=True)]
+    for a in sorted(range(len(exact)), key=remainders.__getitem__)[:left]:
         shares[a] += 1
     return shares
 
 
-def serve(shares: Sequence[int], eligible: Sequence[bool] | None = None, uniform: float = 0.0) -> list[int]:
+def serve(shares: Sequence[float], eligible: Sequence[bool] | None = None, uniform: float = 0.0) -> list[int]:
     """Mask, renormalise, mix with the uniform pmf over the eligible, and round.
 
     Parameters
     ----------
     shares
-        (k,) integers that sum to 2**32: the policy's pmf before mask and mix.
+        (k,) that sum to 2**32, integers for a table: the policy's pmf before mask and mix.
     eligible
         (k,) which actions may be taken; None means all. At least one must be.
     uniform
@@ -70,22 +73,39 @@ def serve(shares: Sequence[int], eligible: Sequence[bool] | None = None, uniform
     list[int]
         (k,) integers that sum to 2**32: 0 where not eligible, at least 1 where eligible if ``uniform`` > 0.
     """
-    k = len(shares)
-    may = [True] * k if eligible is None else eligible
-    m = sum(map(bool, may))
-    kept = [s / ONE if e else 0.0 for s, e in zip(shares, may, strict=True)]
-    total = 0.0
-    for p in kept:
-        total += p
+    if eligible is None:
+        m, kept = len(shares), [s / ONE for s in shares]
+    else:
+        m, kept = sum(map(bool, eligible)), [s / ONE if e else 0.0 for s, e in zip(shares, eligible, strict=True)]
+    total = deque(accumulate(kept), 1)[0]  # from left to right, as sum() does not
+    if total <= 0:
+        kept, total = [1.0] * len(kept), float(m)
     rest, floor = 1.0 - uniform, uniform / m
-    base = [(p / total if total > 0 else 1.0 / m) if e else 0.0 for p, e in zip(kept, may, strict=True)]
-    served = to_shares([rest * p + floor if e else 0.0 for p, e in zip(base, may, strict=True)])
-    if uniform > 0:
-        for a in range(k):
-            if may[a] and served[a] == 0:
+    mixed = [rest * (p / total) + floor for p in kept]
+    if eligible is not None:
+        mixed = [p if e else 0.0 for p, e in zip(mixed, eligible, strict=True)]
+    served = to_shares(mixed)
+    if uniform > 0 and 0 in served:
+        for a in range(len(served)):
+            if served[a] == 0 and (eligible is None or eligible[a]):
                 served[a] = 1
                 served[served.index(max(served))] -= 1
     return served
+
+
+def serve_row(pmf: F64, uniform: float = 0.0) -> list[int]:
+    """As :func:`serve`, for probabilities (k,) in an array where every action may be taken: the same bits, sooner."""
+    total = np.add.accumulate(pmf)[-1]  # from left to right
+    if not total > 0:
+        return serve((pmf * ONE).tolist(), None, uniform)
+    exact = pmf / total
+    exact *= (1.0 - uniform) * ONE  # powers of two round nothing
+    exact += uniform / pmf.size * ONE
+    shares = exact.astype(np.int64)
+    left = ONE - int(np.add.reduce(shares))
+    shares[(shares - exact).argsort(kind="stable")[:left]] += 1
+    served: list[int] = shares.tolist()
+    return serve((pmf * ONE).tolist(), None, uniform) if uniform > 0 and 0 in served else served
 
 
 def draw(shares: Sequence[int], u: int) -> int:

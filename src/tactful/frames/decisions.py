@@ -10,20 +10,21 @@ import numpy as np
 import polars as pl
 
 from tactful.core.actions import time_us
-from tactful.core.arrays import I64, Bool
-from tactful.core.draw import ONE, user_keys
+from tactful.core.arrays import F64, I64, Bool
+from tactful.core.draw import ONE
 from tactful.core.log import Log
 from tactful.core.segments import is_path
 from tactful.errors import LogError, first
+from tactful.frames.keys import user_keys
 from tactful.frames.scan import CSV, Scan, scan
 from tactful.frames.write import write_frame
 from tactful.learn.serve import decide as draw
-from tactful.policies.table import Table
+from tactful.policies.protocol import Published
 from tactful.serving.decider import unknown_segment
 
 
 def decide(
-    policy: Table,
+    policy: Published,
     users: pl.DataFrame | pl.LazyFrame | str | PathLike[str],
     period: int,
     *,
@@ -38,7 +39,8 @@ def decide(
         A published policy.
     users
         Rows with ``user`` (text or integer), ``segment`` (a path; the root where there is no such column) and,
-        optionally, ``eligible`` (list of k booleans) and ``x_…`` columns, which are passed on.
+        optionally, ``eligible`` (list of k booleans) and ``x_…`` columns, which are passed on. A contextual policy
+        needs those of its features.
     period
         Index of the period to decide.
     at
@@ -55,7 +57,8 @@ def decide(
     Raises
     ------
     LogError
-        A user is missing, empty or repeated, a segment is no path, or a mask has another length than k.
+        A user is missing, empty or repeated, a segment is no path, a mask has another length than k, or a column that
+        the policy looks at is missing or not finite.
     PolicyError
         The policy must not decide this period, or a row has no eligible action.
     """
@@ -64,8 +67,8 @@ def decide(
     paths, codes = _coded(rows)
     nodes = np.array([policy.segments.nearest(p) for p in paths], np.int64)
     eligible = _eligible(rows, policy.actions.k)
-    ids = rows["user"].to_list()
-    drawn = draw(policy, user_keys(ids), np.full(n, period), nodes[codes], eligible, vectors=vectors)
+    context, keys = _context(rows, policy.features.names), user_keys(rows["user"])
+    drawn = draw(policy, keys, np.full(n, period), nodes[codes], eligible, context=context, vectors=vectors)
     now = datetime.now(UTC).isoformat() if at is None else at
     mask = np.ones((n, policy.actions.k), np.bool_) if eligible is None else eligible
     space = policy.actions
@@ -96,6 +99,7 @@ def decide(
 def users_of(log: Log) -> pl.DataFrame:
     """The users of a log for whom to decide next: ``user`` and latest ``segment``, in order of their first decision.
 
+    Where the log has contexts, the latest of each user stands in ``x_…``; a newer one, where it is known, is better.
     Users with an absorbing outcome, as far as it is known, are left out.
     """
     gone = np.zeros(log.n, np.bool_)
@@ -109,9 +113,10 @@ def users_of(log: Log) -> pl.DataFrame:
     stay[log.user[gone]] = False
     who = np.flatnonzero(stay)
     paths = pl.Series(log.segments.paths, dtype=pl.String)
-    return pl.DataFrame(
-        {"user": pl.Series(log.user_ids[who].tolist()), "segment": paths.gather(log.segment[last[who]])}
-    )
+    columns = {"user": pl.Series(log.user_ids[who].tolist()), "segment": paths.gather(log.segment[last[who]])}
+    if log.context is not None:
+        columns |= {f"x_{name}": pl.Series(log.context[last[who], j]) for j, name in enumerate(log.context_names)}
+    return pl.DataFrame(columns)
 
 
 def write_decisions(decisions: pl.DataFrame, path: str | PathLike[str]) -> None:
@@ -150,7 +155,8 @@ def _collect(source: Scan) -> pl.DataFrame:
     # An empty field of a CSV file is the root.
     rows = rows.with_columns(pl.col("segment").cast(pl.String).fill_null(""))
     _refuse(rows["user"].is_null() | (rows["user"] == ""), "user", "has no value", source, "give every row an id")
-    _refuse(rows["user"].is_duplicated(), "user", "is repeated", source, "give every user once")
+    if rows["user"].n_unique() < rows.height:  # which rows they are takes four times as long
+        _refuse(rows["user"].is_duplicated(), "user", "is repeated", source, "give every user once")
     return rows
 
 
@@ -180,9 +186,28 @@ def _eligible(rows: pl.DataFrame, k: int) -> Bool | None:
     return masks.explode().to_numpy().reshape(rows.height, k)
 
 
+def _context(rows: pl.DataFrame, names: tuple[str, ...]) -> F64 | None:
+    """(n, d) what a contextual policy looks at; None for a table."""
+    if not names:
+        return None
+    if missing := [f"x_{name}" for name in names if f"x_{name}" not in rows.columns]:
+        what = f"no column {first(map(repr, missing))}, and the policy depends on it"
+        raise LogError(what, "users", "add it, with the value of every user")
+    out = np.empty((rows.height, len(names)))
+    for j, name in enumerate(names):
+        column = rows[f"x_{name}"]
+        if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
+            raise LogError(f"holds {column.dtype}, not numbers", f"column 'x_{name}'", "cast it to a float")
+        out[:, j] = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        if (bad := np.flatnonzero(~np.isfinite(out[:, j]))).size:
+            what = f"has no finite value in {bad.size:,} rows (row {first(bad + 1)})"
+            raise LogError(what, f"column 'x_{name}'", "fill it, or leave these users out")
+    return out
+
+
 def _gather(values: Sequence[object], code: I64, dtype: object) -> pl.Series:
     return pl.Series(list(values), dtype=dtype).gather(code)  # type: ignore[arg-type]
 
 
-def _fallback(policy: Table, path: str) -> str:
+def _fallback(policy: Published, path: str) -> str:
     return unknown_segment(policy.segments.paths[policy.segments.nearest(path)])

@@ -1,11 +1,11 @@
-"""Keyed BLAKE2b of (user key, period), the batch form of ``core.draw.uniform``. Reference: RFC 7693."""
+"""BLAKE2b in batch: the keys of users, and the uniforms of decisions as ``core.draw.uniform``. Reference: RFC 7693."""
 
 # pyright: basic
 from __future__ import annotations
 
 import numpy as np
 
-from tactful.kernels.jit import I64_1, OUT_U32_1, U64_1, helper, kernel
+from tactful.kernels.jit import I64_1, OUT_U32_1, OUT_U64_1, U8_1, U64_1, helper, kernel
 
 IV = np.array(
     [
@@ -37,19 +37,6 @@ SIGMA = np.array(
     ],
     np.int64,
 )
-COLUMNS = np.array(
-    [
-        [0, 4, 8, 12],
-        [1, 5, 9, 13],
-        [2, 6, 10, 14],
-        [3, 7, 11, 15],
-        [0, 5, 10, 15],
-        [1, 6, 11, 12],
-        [2, 7, 8, 13],
-        [3, 4, 9, 14],
-    ],
-    np.int64,
-)
 
 
 @helper
@@ -59,27 +46,71 @@ def _rotate(x, bits):
 
 
 @helper
-def _compress(state, block, length, last, v):
-    """The compression function F: ``state`` (8,) is updated by ``block`` (16,) words; ``v`` (16,) is scratch."""
-    for i in range(8):
-        v[i] = state[i]
-        v[i + 8] = IV[i]
-    v[12] ^= length
+def _mix(a, b, c, d, x, y):
+    """The mixing function G."""
+    a = a + b + x
+    d = _rotate(d ^ a, 32)
+    c = c + d
+    b = _rotate(b ^ c, 24)
+    a = a + b + y
+    d = _rotate(d ^ a, 16)
+    c = c + d
+    b = _rotate(b ^ c, 63)
+    return a, b, c, d
+
+
+@helper
+def _compress(h, m, length, last):
+    """The compression function F: the state ``h`` (8,) is updated by the block ``m`` (16,) of words."""
+    # Sixteen variables instead of an array stay in registers: twice as fast.
+    v0, v1, v2, v3, v4, v5, v6, v7 = h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]
+    v8, v9, v10, v11, v12, v13, v14, v15 = IV[0], IV[1], IV[2], IV[3], IV[4], IV[5], IV[6], IV[7]
+    v12 = v12 ^ length
     if last:
-        v[14] = ~v[14]
+        v14 = ~v14
     for r in range(12):
-        for g in range(8):
-            a, b, c, d = COLUMNS[g, 0], COLUMNS[g, 1], COLUMNS[g, 2], COLUMNS[g, 3]
-            v[a] = v[a] + v[b] + block[SIGMA[r, 2 * g]]
-            v[d] = _rotate(v[d] ^ v[a], 32)
-            v[c] = v[c] + v[d]
-            v[b] = _rotate(v[b] ^ v[c], 24)
-            v[a] = v[a] + v[b] + block[SIGMA[r, 2 * g + 1]]
-            v[d] = _rotate(v[d] ^ v[a], 16)
-            v[c] = v[c] + v[d]
-            v[b] = _rotate(v[b] ^ v[c], 63)
-    for i in range(8):
-        state[i] ^= v[i] ^ v[i + 8]
+        s = SIGMA[r]
+        v0, v4, v8, v12 = _mix(v0, v4, v8, v12, m[s[0]], m[s[1]])
+        v1, v5, v9, v13 = _mix(v1, v5, v9, v13, m[s[2]], m[s[3]])
+        v2, v6, v10, v14 = _mix(v2, v6, v10, v14, m[s[4]], m[s[5]])
+        v3, v7, v11, v15 = _mix(v3, v7, v11, v15, m[s[6]], m[s[7]])
+        v0, v5, v10, v15 = _mix(v0, v5, v10, v15, m[s[8]], m[s[9]])
+        v1, v6, v11, v12 = _mix(v1, v6, v11, v12, m[s[10]], m[s[11]])
+        v2, v7, v8, v13 = _mix(v2, v7, v8, v13, m[s[12]], m[s[13]])
+        v3, v4, v9, v14 = _mix(v3, v4, v9, v14, m[s[14]], m[s[15]])
+    h[0] ^= v0 ^ v8
+    h[1] ^= v1 ^ v9
+    h[2] ^= v2 ^ v10
+    h[3] ^= v3 ^ v11
+    h[4] ^= v4 ^ v12
+    h[5] ^= v5 ^ v13
+    h[6] ^= v6 ^ v14
+    h[7] ^= v7 ^ v15
+
+
+@kernel(U8_1, I64_1, OUT_U64_1)
+def keys(text, ends, out):
+    """``blake2b(bytes, digest_size=8)`` of each stretch of ``text``, little-endian: the keys of users.
+
+    ``text`` (bytes,), ``ends`` (n,) where each stretch ends and the next begins.
+    """
+    h = np.empty(8, np.uint64)
+    m = np.empty(16, np.uint64)
+    start = 0
+    for i in range(ends.size):
+        h[:] = IV
+        h[0] ^= np.uint64(0x01010000 | 8)
+        length = ends[i] - start
+        at = 0
+        while at == 0 or at < length:  # the empty text has one block too
+            size = min(128, length - at)
+            m[:] = np.uint64(0)
+            for j in range(size):
+                m[j >> 3] |= np.uint64(text[start + at + j]) << np.uint64(8 * (j & 7))
+            at += 128
+            _compress(h, m, np.uint64(min(at, length)), at >= length)
+        out[i] = h[0]
+        start += length
 
 
 @kernel(U64_1, I64_1, U64_1, OUT_U32_1)
@@ -88,18 +119,17 @@ def uniforms(user, period, key, out):
 
     ``user`` (n,) user keys, ``period`` (n,), ``key`` (4,) the 32 bytes of the key as little-endian words.
     """
-    v = np.empty(16, np.uint64)
     block = np.zeros(16, np.uint64)
     block[:4] = key
     keyed = IV.copy()
     # Parameter block: digest of 8 bytes, key of 32, fan-out and depth 1.
     keyed[0] ^= np.uint64(0x01010000 | (32 << 8) | 8)
-    _compress(keyed, block, np.uint64(128), False, v)  # the padded key is the first block, the same for all rows
+    _compress(keyed, block, np.uint64(128), False)  # the padded key is the first block, the same for all rows
     block[:] = np.uint64(0)
     state = np.empty(8, np.uint64)
     for i in range(user.size):
         state[:] = keyed
         block[0] = user[i]
         block[1] = np.uint64(period[i])
-        _compress(state, block, np.uint64(144), True, v)
+        _compress(state, block, np.uint64(144), True)
         out[i] = np.uint32(state[0] >> np.uint64(32))

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from tactful.kernels.jit import BOOL_2, F64_0, F64_2, OUT_F64_1, OUT_I64_1, OUT_U64_2, U32_1, U64_2, helper, kernel
+from tactful.kernels.jit import (
+    BOOL_2,
+    F64_0,
+    F64_2,
+    I64_1,
+    OUT_F64_1,
+    OUT_I64_1,
+    OUT_U64_2,
+    U32_1,
+    U64_2,
+    helper,
+    kernel,
+)
 
 ONE = 1 << 32
 
@@ -87,4 +99,19 @@ def draw(shares, uniform, out_action, out_propensity):
             if cumulative > uniform[i]:  # an action with share 0 can never satisfy this first
                 out_action[i] = a
                 out_propensity[i] = shares[i, a] / ONE
+                break
+
+
+@kernel(U64_2, I64_1, U32_1, OUT_I64_1, OUT_F64_1)
+def draw_rows(shares, row, uniform, out_action, out_propensity):
+    """As :func:`draw`, where decision i draws from ``shares[row[i]]``."""
+    k = shares.shape[1]
+    for i in range(row.size):
+        cumulative = np.uint64(0)
+        for a in range(k):
+            share = shares[row[i], a]
+            cumulative += share
+            if cumulative > uniform[i]:
+                out_action[i] = a
+                out_propensity[i] = share / ONE
                 break

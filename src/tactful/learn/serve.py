@@ -10,8 +10,12 @@ from tactful.core.arrays import F64, I64, U64, Bool, Text
 from tactful.core.draw import draw_key
 from tactful.core.segments import Segments
 from tactful.errors import PolicyError
-from tactful.kernels import blake2b, shares
+from tactful.kernels import shares
+from tactful.learn import tabled
+from tactful.learn.keys import arms_of, uniforms
+from tactful.learn.pmfs import pmf_of
 from tactful.policies.base import CONTROL, UNIFORM
+from tactful.policies.protocol import Policy, Published
 from tactful.policies.table import Table
 
 BLOCK = 1 << 16
@@ -54,12 +58,13 @@ def served(pmf: F64, eligible: Bool | None, uniform: float) -> U64:
 
 
 def decide(
-    policy: Table,
+    policy: Published,
     user_key: U64,
     period: I64,
     nodes: I64,
     eligible: Bool | None = None,
     *,
+    context: F64 | None = None,
     vectors: bool = False,
 ) -> Decisions:
     """Decisions of many users, bit for bit those of ``Decider.decide``; memory O(block · k) unless ``vectors``.
@@ -70,35 +75,37 @@ def decide(
         (n,) keys of the users, periods, and nodes of the policy's segment tree.
     eligible
         (n, k) or None.
+    context
+        (n, d) raw contexts in the order of the policy's features; not for tables.
     vectors
         Keep the shares of every action.
 
     Raises
     ------
     PolicyError
-        A row has no eligible action, or the policy must not decide a period.
+        A row has no eligible action or no whole context, or the policy must not decide a period.
     """
     n = user_key.size
     if n:
         policy.check_period(int(period.min()), int(period.max()))
-    arm = policy.arms.assign(user_key)
-    key = np.frombuffer(draw_key(policy.salt, policy.scope), "<u8").astype(np.uint64)
-    uniform = np.empty(n, np.uint32)
-    blake2b.uniforms(user_key, period, key, uniform)
+    arm = arms_of(policy.arms, user_key)
+    uniform = uniforms(user_key, period, draw_key(policy.salt, policy.scope))
+    if eligible is None and not vectors and isinstance(policy, Table):
+        return Decisions(arm, *tabled.draw(policy, arm, nodes, uniform), None)
     action, propensity = np.empty(n, np.int64), np.empty(n)
     kept: list[U64] = []
     for start in range(0, n, BLOCK):
         rows = slice(start, start + BLOCK)
         may = None if eligible is None else eligible[rows]
-        block = _block(policy, arm[rows], nodes[rows], may)
+        block = _block(policy, arm[rows], nodes[rows], may, None if context is None else context[rows])
         shares.draw(block, uniform[rows], action[rows], propensity[rows])
         if vectors:
             kept.append(block)
     return Decisions(arm, action, propensity, np.concatenate(kept) if kept else None)
 
 
-def _block(policy: Table, arm: Text, nodes: I64, eligible: Bool | None) -> U64:
-    out = served(policy.pmf(nodes), eligible, policy.uniform)
+def _block(policy: Published, arm: Text, nodes: I64, eligible: Bool | None, context: F64 | None) -> U64:
+    out = served(pmf_of(policy, nodes, context), eligible, policy.uniform)
     for name in (CONTROL, UNIFORM):
         rows = np.flatnonzero(arm == name)
         if rows.size:
@@ -107,6 +114,6 @@ def _block(policy: Table, arm: Text, nodes: I64, eligible: Bool | None) -> U64:
     return out
 
 
-def locate(policy: Table, segments: Segments, segment: I64) -> I64:
+def locate(policy: Policy, segments: Segments, segment: I64) -> I64:
     """(n,) nodes of the policy's tree for rows (n,) of another tree: the same path or its nearest ancestor."""
     return policy.segments.locate(segments)[segment]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tactful.core.actions import NONE, ActionSpace
-from tactful.core.arrays import F64, U64
+from tactful.core.arrays import F64, U32, U64
 from tactful.core.draw import ONE, sticky
 from tactful.errors import PolicyError
 
@@ -38,11 +38,20 @@ class Arms:
 
     def assign(self, user_key: U64) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
         """(u,) the arm of each user."""
-        control, uniform = self.bounds
-        if uniform == 0:
+        if self.bounds[1] == 0:
             return np.full(user_key.size, POLICY, object)
-        u = sticky(user_key, f"arms:{self.salt}").astype(np.uint64)
-        return np.where(u < control, CONTROL, np.where(u < uniform, UNIFORM, POLICY)).astype(object)
+        return self.split(sticky(user_key, self.key))
+
+    @property
+    def key(self) -> str:
+        """The salt of the sticky uniforms of users."""
+        return f"arms:{self.salt}"
+
+    def split(self, u: U32) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+        """(u,) the arms of sticky uniforms in [0, 2**32)."""
+        control, uniform = self.bounds
+        wide = u.astype(np.uint64)
+        return np.where(wide < control, CONTROL, np.where(wide < uniform, UNIFORM, POLICY)).astype(object)
 
     def pmf(self, arm: str, pmf: F64, actions: ActionSpace) -> F64:
         """The pmf (n, k) that an arm gives instead of the policy's."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
+from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64, I64
+from tactful.core.features import Features
+from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import Segments
+from tactful.policies.base import Arms, Lineage
 
 
 class Policy(Protocol):
@@ -32,4 +37,53 @@ class Policy(Protocol):
 
     def pmf(self, nodes: I64, context: F64 | None = None) -> F64:
         """(n, k) probabilities before the uniform share is mixed in."""
+        ...
+
+
+class Published(Policy, Protocol):
+    """A policy that can be saved, evaluated and served: ``Table`` and ``Contextual``."""
+
+    @property
+    def actions(self) -> ActionSpace: ...
+    @property
+    def kind(self) -> str:
+        """The artifact's name for this form."""
+        ...
+
+    @property
+    def features(self) -> Features:
+        """The columns of a context, in order; none for a table."""
+        ...
+
+    @property
+    def salt(self) -> str: ...
+    @property
+    def scope(self) -> str: ...
+    @property
+    def arms(self) -> Arms: ...
+    @property
+    def from_period(self) -> int | None: ...
+    @property
+    def valid_until(self) -> int | None: ...
+    @property
+    def objective(self) -> Objective | None: ...
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def prices(self) -> Mapping[str, float]: ...
+    @property
+    def expected(self) -> Mapping[str, float]: ...
+    @property
+    def lineage(self) -> Lineage | None: ...
+
+    def average(self) -> F64:
+        """(s, k) the pmf of each node; for contextual policies its mean over the contexts that it was published on."""
+        ...
+
+    def behaviour(self) -> dict[str, Any]:
+        """The plain form of all that decides which action is drawn, and with what probability."""
+        ...
+
+    def check_period(self, first: int, last: int) -> None:
+        """Refuse periods in which this policy must not decide."""
         ...

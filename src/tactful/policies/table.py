@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -14,9 +12,11 @@ import numpy as np
 from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64, I64, U64
 from tactful.core.draw import ONE, to_shares
+from tactful.core.features import Features
 from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import ROOT, Segments
 from tactful.errors import PolicyError
+from tactful.policies import terms
 from tactful.policies.base import Arms, Lineage
 
 DEFAULT_SALT = "tactful"
@@ -69,13 +69,18 @@ class Table:
         return "table"
 
     @property
+    def features(self) -> Features:
+        """None: the context does not matter."""
+        return Features()
+
+    @property
     def version(self) -> str:
         """The first 16 hexadecimal digits of the sha256 of what determines behaviour."""
         return self._version
 
     @cached_property
     def _version(self) -> str:
-        return sha256(json.dumps(self.behaviour(), sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
+        return terms.version(self.behaviour())
 
     def behaviour(self) -> dict[str, Any]:
         """The plain form of all that decides which action is drawn, and with what probability."""
@@ -84,21 +89,16 @@ class Table:
             "actions": self.actions.to_json(),
             "segments": list(self.segments.paths),
             "shares": self.shares.tolist(),
-            "uniform": float(self.uniform),
-            "salt": self.salt,
-            "scope": self.scope,
-            "arms": {
-                "control": float(self.arms.control),
-                "uniform": float(self.arms.uniform),
-                "salt": self.arms.salt,
-            },
-            "from_period": self.from_period,
-            "valid_until": self.valid_until,
+            **terms.common(self),
         }
 
     def pmf(self, nodes: I64, context: F64 | None = None) -> F64:  # noqa: ARG002
         """(n, k) probabilities before mask and mix, for nodes (n,) of the tree; the context does not matter."""
         return (self.shares / ONE)[nodes]
+
+    def average(self) -> F64:
+        """(s, k) the pmf of each node."""
+        return self.shares / ONE
 
     def check_period(self, first: int, last: int) -> None:
         """Refuse periods in which this policy must not decide.
@@ -108,11 +108,7 @@ class Table:
         PolicyError
             One of the periods ``first`` to ``last`` is outside ``from_period`` to ``valid_until``.
         """
-        low, high = self.from_period, self.valid_until
-        if (low is not None and first < low) or (high is not None and last > high):
-            bounds = f"{'…' if low is None else low} to {'…' if high is None else high}"
-            asked = str(first) if first == last else f"{first} to {last}"
-            raise PolicyError(f"the policy decides periods {bounds}", f"period {asked}", "publish a newer policy")
+        terms.check_period(self, first, last)
 
 
 def uniform(actions: ActionSpace) -> Table:

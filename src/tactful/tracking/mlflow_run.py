@@ -94,8 +94,8 @@ def record(
     """
     if absent := [str(p) for p in artifacts.values() if not p.exists()]:
         raise TactfulError(f"no such artifact: {first(absent)}", "tracking", "write it before the run is recorded")
-    client = _client(uri)
-    with _refusals(uri):
+    client = client_of(uri)
+    with refusals(uri):
         run = client.create_run(_experiment(client, uri, experiment), run_name=run_name).info.run_id
         try:
             _log(client, run, params, metrics, tags)
@@ -127,7 +127,7 @@ def _cut(value: object) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - len(note)] + note
 
 
-def _client(uri: str) -> Any:
+def client_of(uri: str) -> Any:
     """An MLflow client, silent about telemetry and migrations."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -136,7 +136,7 @@ def _client(uri: str) -> Any:
             from mlflow.tracking import MlflowClient
     except ImportError as error:
         raise missing_extra("mlflow", "tracking") from error
-    with _refusals(uri), _no_collection(), _silence("mlflow.store.db.utils", "alembic"), warnings.catch_warnings():
+    with refusals(uri), _no_collection(), _silence("mlflow.store.db.utils", "alembic"), warnings.catch_warnings():
         # MLflow 3.17 maps a table as SQLAlchemy 2.1 no longer likes: where warnings are errors it could not start.
         warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
         if uri.startswith(SQLITE):
@@ -187,7 +187,7 @@ def _log(
 
 
 @contextmanager
-def _refusals(uri: str) -> Generator[None]:
+def refusals(uri: str) -> Generator[None]:
     """Refusals of MLflow and of what stores for it as the project's error; passwords in the URI are not repeated."""
     try:
         yield

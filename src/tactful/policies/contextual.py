@@ -1,0 +1,189 @@
+"""A contextual policy: what it makes of a context, within the terms that every published policy has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tactful.core.actions import ActionSpace
+from tactful.core.arrays import F64, I64, U64, Bool
+from tactful.core.draw import ONE
+from tactful.core.features import CLIP, Features
+from tactful.core.outcomes import Limits, Objective
+from tactful.core.segments import Segments
+from tactful.errors import PolicyError, first
+from tactful.policies import tensors, terms
+from tactful.policies.base import Arms, Lineage
+from tactful.policies.grid import fraction_bits
+from tactful.policies.rules import Rule, greedy
+from tactful.policies.table import DEFAULT_SALT
+
+
+class Score(Protocol):
+    """From designs to probabilities: ``Linear`` or ``Bank``."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def rule(self) -> Rule: ...
+    @property
+    def group(self) -> I64: ...
+    @property
+    def k(self) -> int: ...
+    @property
+    def d(self) -> int: ...
+    def arrays(self) -> dict[str, NDArray[Any]]: ...
+    def plain(self) -> dict[str, object]: ...
+    def moments(self, nodes: I64, design: F64) -> tuple[F64, F64]: ...
+    def pmf(self, nodes: I64, design: F64) -> F64: ...
+
+
+@dataclass(frozen=True)
+class Contextual:
+    """A pmf that depends on a context: (1 − share) · score(context) + share · base, before mask and mix.
+
+    ``base`` (s, k), integers of 2**32, is the optimum within the limits, of which just enough is mixed in to keep them.
+    Where ``safe`` (s, k) is false, the score explores nothing: that mass goes to the greedy action. ``typical`` (s, k),
+    integers too, is the mean pmf over the contexts that the policy was published on; it reports, and changes nothing.
+    All else is as in ``Table``.
+    """
+
+    actions: ActionSpace
+    segments: Segments
+    features: Features
+    score: Score
+    typical: U64
+    base: U64 | None = None
+    share: float = 0.0
+    safe: Bool | None = None
+    uniform: float = 0.0
+    salt: str = DEFAULT_SALT
+    scope: str = ""
+    arms: Arms = field(default_factory=Arms)
+    from_period: int | None = None
+    valid_until: int | None = None
+    objective: Objective | None = None
+    limits: Limits = field(default_factory=Limits)
+    prices: Mapping[str, float] = field(default_factory=dict[str, float])
+    expected: Mapping[str, float] = field(default_factory=dict[str, float])
+    lineage: Lineage | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse parts that do not fit each other."""
+        shape = (len(self.segments), self.actions.k)
+        if (self.score.group.size, self.score.k, self.score.d) != (*shape, self.features.d):
+            raise PolicyError("coefficients do not fit segments, actions and features", "policy", "rebuild it")
+        for shares in (self.typical, self.base):
+            if shares is not None and (
+                shares.shape != shape or not (shares.sum(1, dtype=np.uint64) == ONE).all() or (shares > ONE).any()
+            ):
+                raise PolicyError("a row of shares does not sum to 2**32", "policy", "rebuild it")
+        if self.safe is not None and self.safe.shape != shape:
+            raise PolicyError("safe actions of another shape", "policy", "rebuild it")
+        if not (0 <= self.uniform <= 1 and 0 <= self.share <= 1) or (self.share > 0 and self.base is None):
+            raise PolicyError(f"shares of {self.uniform} and {self.share}", "policy", "choose them between 0 and 1")
+
+    @property
+    def kind(self) -> str:
+        """The artifact's name for this form."""
+        return self.score.kind
+
+    @property
+    def version(self) -> str:
+        """The first 16 hexadecimal digits of the sha256 of what determines behaviour."""
+        return self._version
+
+    @cached_property
+    def _version(self) -> str:
+        return terms.version(self.behaviour())
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What the artifact keeps as arrays."""
+        return self.score.arrays()
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the arrays' file."""
+        return tensors.digest(self.arrays())
+
+    def behaviour(self) -> dict[str, Any]:
+        """The plain form of all that decides which action is drawn, and with what probability."""
+        return {
+            "kind": self.kind,
+            "actions": self.actions.to_json(),
+            "segments": list(self.segments.paths),
+            "features": self.features.to_json(),
+            "rule": {"name": self.score.rule.name, "parameter": float(self.score.rule.parameter)},
+            **self.score.plain(),
+            "arrays": self.digest,
+            "base": None if self.base is None else self.base.tolist(),
+            "share": float(self.share),
+            "safe": None if self.safe is None else self.safe.astype(np.int64).tolist(),
+            **terms.common(self),
+        }
+
+    def pmf(self, nodes: I64, context: F64 | None = None) -> F64:
+        """(n, k) probabilities before mask and mix, for nodes (n,) of the tree and raw contexts (n, len(names)).
+
+        Raises
+        ------
+        PolicyError
+            No context, one of another width, or one that is not finite.
+        """
+        design = self.design(context)
+        return self.within(nodes, design, self.score.pmf(nodes, design))
+
+    def design(self, context: F64 | None) -> F64:
+        """(n, d) designs on their grid; as ``Features.design`` but for the rounding to 2⁻²⁰ standard deviations."""
+        centre, scale, large = self._standard
+        names = self.features.names
+        if context is None or context.ndim != 2 or context.shape[1] != len(names):
+            raise PolicyError("no context for a contextual policy", "context", f"give {', '.join(names)}")
+        given = context[0] if len(context) == 1 else context  # one axis takes two thirds of the time of two
+        if not np.logical_and.reduce(np.isfinite(given), axis=None):
+            bad = [name for j, name in enumerate(names) if not np.isfinite(context[:, j]).all()]
+            raise PolicyError(f"{first(bad)} is not finite", "context", "fill it, or leave these rows out")
+        z = given - centre
+        z /= scale
+        np.minimum(z, CLIP, out=z)
+        np.maximum(z, -CLIP, out=z)
+        z += large  # leaves no more places than the grid has
+        z -= large
+        out = np.empty((len(context), self.features.d))
+        out[:, 0] = 1.0
+        out[:, 1:] = z
+        return out
+
+    @cached_property
+    def _standard(self) -> tuple[F64, F64, float]:
+        large = 1.5 * 2.0 ** (52 - fraction_bits(self.features.d))
+        return np.array(self.features.centre), np.array(self.features.scale), large
+
+    def within(self, nodes: I64, design: F64, pmf: F64) -> F64:
+        """(n, k) the score's pmf without unsafe exploration, and mixed with the base."""
+        if self.safe is not None:
+            safe = self.safe[nodes]
+            moved = np.where(safe, 0.0, pmf).sum(1, keepdims=True)
+            pmf = np.where(safe, pmf, 0.0) + moved * greedy(self.score.moments(nodes, design)[0])
+        if self.base is None or not self.share:
+            return pmf
+        return (1.0 - self.share) * pmf + self.share * (self.base[nodes] / ONE)
+
+    def average(self) -> F64:
+        """(s, k) the mean pmf of each node over the contexts that the policy was published on."""
+        return self.typical / ONE
+
+    def check_period(self, first: int, last: int) -> None:
+        """Refuse periods in which this policy must not decide.
+
+        Raises
+        ------
+        PolicyError
+            One of the periods ``first`` to ``last`` is outside ``from_period`` to ``valid_until``.
+        """
+        terms.check_period(self, first, last)
