@@ -167,14 +167,14 @@ def keyless(url: str) -> bool:
     return not odd
 
 
-def fuzz(url: str, examples: int) -> bool:
+def fuzz(url: str, folder: Path, examples: int) -> bool:
     program = Path(sys.executable).with_name("schemathesis")
     if not program.exists():
         print("no schemathesis: not fuzzed")
         return True
     command = [program, "run", f"{url}/openapi.json", "-H", f"X-API-Key: {KEY}", "--checks", "not_a_server_error"]
     command += ["--max-examples", str(examples), "--phases", "examples,coverage,fuzzing", "--no-color", "--seed", "1"]
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     if said.returncode:
         print(said.stdout[-4000:])
     summary = [line.strip() for line in said.stdout.splitlines() if re.search(r"cases|generated|passed|failed", line)]
@@ -192,5 +192,5 @@ if __name__ == "__main__":
             kept &= load(url, here, 3 if small else 60)
             kept &= wrk(url, here, 3 if small else 60)
             kept &= keyless(url)
-            kept &= fuzz(url, 10 if small else 200)
+            kept &= fuzz(url, here, 10 if small else 200)
     sys.exit(0 if kept else 1)

@@ -115,6 +115,15 @@ def test_dispersion_survives_forgetting():
         assert slow.dispersion(o) == pytest.approx(plain.dispersion(o), rel=1e-3)
 
 
+def test_training_ends_with_the_last_row_of_any_part():
+    log = the_log(as_of=START + 2910 * WEEK)
+    early, late = log.take(log.period < 2902), log.take(log.period >= 2902)
+    end = Conjugate().fit(late).lineage.trained_until
+    assert Conjugate().fit(early).merge(Conjugate().fit(late)).lineage.trained_until == end
+    assert Conjugate().fit(late).merge(Conjugate().fit(early)).lineage.trained_until == end
+    assert Conjugate().fit(late).update(late.take(late.user < 0)).lineage.trained_until == end
+
+
 def test_evidence_over_a_larger_tree_keeps_its_sums():
     log = the_log()
     evidence = Evidence.none(log).update(log, "x")

@@ -9,11 +9,14 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
+from context_logs import context_log
 from logs import GRID, START, WEEK, random_log
 from tactful.errors import PolicyFormatError
 from tactful.models.conjugate import Conjugate
 from tactful.models.files import load, save
 from tactful.models.hierarchical import Hierarchical
+from tactful.models.linear import Linear
+from tactful.models.logistic import Logistic
 
 MODELS = [Conjugate(), Conjugate(half_life_days=20.0), Hierarchical(), Hierarchical(tuned=False, half_life_days=20.0)]
 OUTCOMES = ("engaged", "opens", "spend", "opted_out")
@@ -49,6 +52,61 @@ def test_a_posterior_saved_and_continued_equals_one_that_never_stopped(model, tm
             np.testing.assert_array_equal(a.mean(o), b.mean(o))
             np.testing.assert_array_equal(a.sd(o), b.sd(o))
             np.testing.assert_array_equal(a.draws(o, 5, 1), b.draws(o, 5, 1))
+
+
+CONTEXTUAL = [
+    Linear(),
+    Linear(pooled=True, half_life_days=20.0),
+    Linear(action_features=True, dispersion=False),
+    Logistic(),
+    Logistic(pooled=True, action_features=True, strength=3.0),
+]
+WITH_CONTEXT = context_log(5, users=40, outcomes=OUTCOMES, as_of=START + 2910 * WEEK)
+
+
+@pytest.mark.parametrize("model", CONTEXTUAL, ids=str)
+def test_a_contextual_posterior_continued_equals_one_that_never_stopped(model, tmp_path):
+    early = WITH_CONTEXT.take(WITH_CONTEXT.period < 2902)
+    late = replace(WITH_CONTEXT.take(WITH_CONTEXT.period >= 2902), as_of=START + 2911 * WEEK)
+    late = replace(late, decided_at=late.decided_at + 10 * WEEK)
+    fit = model.fit(early)
+    save(fit, tmp_path / "p")
+    again = load(tmp_path / "p")
+    assert (again.model, again.features, again.lineage, type(again)) == (
+        fit.model,
+        fit.features,
+        fit.lineage,
+        type(fit),
+    )
+    gone = early.take(early.user < 4)
+    pairs = ((again, fit), (again.update(late), fit.update(late)), (again.forget(gone), fit.forget(gone)))
+    for a, b in (*pairs, (again.merge(again), fit.merge(fit))):
+        for x, y in zip(a.sample, b.sample, strict=True):
+            np.testing.assert_array_equal(x, y)
+        for o in OUTCOMES:
+            np.testing.assert_array_equal(a.coefficients(o), b.coefficients(o))
+            np.testing.assert_array_equal(a.roots(o), b.roots(o))
+            np.testing.assert_array_equal(a.mean(o), b.mean(o))
+            np.testing.assert_array_equal(a.bank(o, 3, 1), b.bank(o, 3, 1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p.update(options=p["options"] | {"pooled": True}),
+        lambda p: p.update(options=p["options"] | {"strength": -1.0}),
+        lambda p: p["features"].update(names=["x0"]),
+        lambda p: p.update(features={"names": ["x0"], "centre": [0.0], "scale": [1.0]}),
+        lambda p: p["features"].update(scale=[0.0, 1.0]),
+        lambda p: p.update(segments=["", "ios"]),
+        lambda p: p.pop("features"),
+    ],
+)
+def test_a_contextual_posterior_that_does_not_fit_together_is_refused(change, tmp_path):
+    save(Linear().fit(WITH_CONTEXT), tmp_path)
+    edited(tmp_path, change)
+    with pytest.raises(PolicyFormatError):
+        load(tmp_path)
 
 
 def test_saving_again_replaces_the_whole_and_leaves_nothing_behind(tmp_path):

@@ -14,8 +14,10 @@ import numpy as np
 
 from tactful.core.arrays import F64
 from tactful.core.log import Log
-from tactful.models.evidence import Counting, Evidence
+from tactful.models.counting import Counting
+from tactful.models.evidence import Evidence
 from tactful.models.families import Family, family
+from tactful.models.sums import Sums
 from tactful.models.tree import Cells, shrink
 
 
@@ -59,11 +61,11 @@ class _Fitted(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ConjugatePosterior(Counting):
+class ConjugatePosterior(Counting[Sums]):
     """Sums, and what follows from them; frozen: ``update``, ``merge`` and ``forget`` return another."""
 
     model: Conjugate
-    evidence: Evidence
+    evidence: Evidence[Sums]
 
     def update(self, log: Log) -> ConjugatePosterior:
         """The posterior after the rows of ``log`` that matured since the last time (:meth:`Evidence.update`).

@@ -71,7 +71,8 @@ class Buffers(NamedTuple):
     def of(cls, shape: tuple[int, ...]) -> Buffers:
         """For normals of a shape (…, k)."""
         rows, k = int(np.prod(shape[:-1])), shape[-1]
-        return cls(*np.empty((3, rows, (k + 1) // 2)), np.empty((rows, k)))
+        radius, cos, sin = np.empty((3, rows, (k + 1) // 2))
+        return cls(radius, cos, sin, np.empty((rows, k)))
 
 
 def normals(shape: tuple[int, ...], seed: int, stream: int, node: int, buffers: Buffers | None = None) -> F64:

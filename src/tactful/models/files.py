@@ -19,14 +19,19 @@ import numpy as np
 import safetensors.numpy
 
 from tactful.core.actions import ActionSpace
-from tactful.core.arrays import F64
+from tactful.core.arrays import F64, I64
 from tactful.core.files import replacing
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
 from tactful.errors import PolicyFormatError, TactfulError
+from tactful.models import saved
 from tactful.models.conjugate import Conjugate, ConjugatePosterior
+from tactful.models.counter import S
 from tactful.models.evidence import Evidence
 from tactful.models.hierarchical import Hierarchical, HierarchicalPosterior
+from tactful.models.linear import LinearPosterior
+from tactful.models.logistic import LogisticPosterior
+from tactful.models.moments import Moments
 from tactful.models.sums import Sums
 from tactful.policies.base import Lineage
 
@@ -37,7 +42,7 @@ AGAIN = "save it again"
 _SEAL = re.compile(rb',\n "sha256": "([0-9a-f]{64})"\n}\n\Z')
 _tensors: Any = safetensors.numpy
 
-Saved = ConjugatePosterior | HierarchicalPosterior
+Saved = ConjugatePosterior | HierarchicalPosterior | LinearPosterior | LogisticPosterior
 
 
 def save(posterior: Saved, folder: str | os.PathLike[str]) -> Path:
@@ -97,19 +102,22 @@ def load(folder: str | os.PathLike[str]) -> Saved:
         raise PolicyFormatError(f"not a posterior ({detail})", where, AGAIN) from None
 
 
-def _arrays(posterior: Saved) -> dict[str, F64]:
-    arrays = {
+def _arrays(posterior: Saved) -> dict[str, F64 | I64]:
+    arrays: dict[str, F64 | I64] = {
         f"{i}/{part}": np.ascontiguousarray(x)
         for i, o in enumerate(posterior.outcomes)
         for part, x in posterior.sums[o]._asdict().items()
     }
     if isinstance(posterior, HierarchicalPosterior):
         arrays |= {f"{i}/theta": posterior.hyperparameters(o) for i, o in enumerate(posterior.outcomes)}
+    if isinstance(posterior, LinearPosterior | LogisticPosterior):
+        arrays |= saved.arrays(posterior)
     return arrays
 
 
 def _head(posterior: Saved) -> dict[str, Any]:
     evidence = posterior.evidence
+    more = saved.head(posterior) if isinstance(posterior, LinearPosterior | LogisticPosterior) else {}
     return {
         "format": FORMAT,
         "model": posterior.model.name,
@@ -122,21 +130,37 @@ def _head(posterior: Saved) -> dict[str, Any]:
         "half_life_days": evidence.half_life_days,
         "reference_us": evidence.reference_us,
         "tuned_at": posterior.sizes if isinstance(posterior, HierarchicalPosterior) else {},
+        **more,
     }
 
 
-def _build(plain: Mapping[str, Any], arrays: Mapping[str, F64]) -> Saved:
+def _build(plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Saved:
+    if not all(np.isfinite(x).all() for x in arrays.values()):
+        raise ValueError("an array is not finite")
+    outcomes = {o: _outcome(spec) for o, spec in plain["outcomes"].items()}
+    if plain["model"] in saved.MODELS:
+        moments = {o: Moments(*(arrays[f"{i}/{part}"] for part in Moments._fields)) for i, o in enumerate(outcomes)}
+        return saved.build(plain, arrays, _evidence(plain, outcomes, moments))
+    sums = {o: Sums(*(arrays[f"{i}/{part}"] for part in Sums._fields)) for i, o in enumerate(outcomes)}
+    evidence = _evidence(plain, outcomes, sums)
+    shape = (len(evidence.segments), evidence.actions.k)
+    if any(x.shape != shape or x.dtype != np.float64 for o in sums for x in sums[o]):
+        raise ValueError(f"sums are not arrays of {shape[0]} nodes by {shape[1]} actions")
+    if plain["model"] == "conjugate":
+        return ConjugatePosterior(Conjugate(**plain["options"]), evidence)
+    if plain["model"] != "hierarchical":
+        raise ValueError(f"unknown model {plain['model']!r}")
+    known = {o: arrays[f"{i}/theta"] for i, o in enumerate(outcomes)}
+    sizes = {o: float(plain["tuned_at"][o]) for o in outcomes}
+    return HierarchicalPosterior(Hierarchical(**plain["options"]), evidence, known=known, tuned_at=sizes)
+
+
+def _evidence(plain: Mapping[str, Any], outcomes: Mapping[str, Outcome], sums: Mapping[str, S]) -> Evidence[S]:
     segments = Segments.of(plain["segments"])
-    actions = ActionSpace.from_json(plain["actions"])
     if list(segments.paths) != plain["segments"]:
         raise ValueError("the segments are not a tree in order")
-    outcomes = {o: _outcome(spec) for o, spec in plain["outcomes"].items()}
-    sums = {o: Sums(*(arrays[f"{i}/{part}"] for part in Sums._fields)) for i, o in enumerate(outcomes)}
-    shape = (len(segments), actions.k)
-    if any(x.shape != shape or x.dtype != np.float64 or not np.isfinite(x).all() for o in sums for x in sums[o]):
-        raise ValueError(f"sums are not finite arrays of {shape[0]} nodes by {shape[1]} actions")
-    evidence = Evidence(
-        actions,
+    return Evidence(
+        ActionSpace.from_json(plain["actions"]),
         segments,
         outcomes,
         sums,
@@ -145,13 +169,6 @@ def _build(plain: Mapping[str, Any], arrays: Mapping[str, F64]) -> Saved:
         plain["half_life_days"],
         plain["reference_us"],
     )
-    if plain["model"] == "conjugate":
-        return ConjugatePosterior(Conjugate(**plain["options"]), evidence)
-    if plain["model"] != "hierarchical":
-        raise ValueError(f"unknown model {plain['model']!r}")
-    known = {o: arrays[f"{i}/theta"] for i, o in enumerate(outcomes)}
-    sizes = {o: float(plain["tuned_at"][o]) for o in outcomes}
-    return HierarchicalPosterior(Hierarchical(**plain["options"]), evidence, known=known, tuned_at=sizes)
 
 
 def _outcome(plain: Mapping[str, Any]) -> Outcome:

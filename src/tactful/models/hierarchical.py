@@ -16,13 +16,14 @@ import numpy as np
 from tactful.core.arrays import F64, I64
 from tactful.core.log import Log
 from tactful.core.segments import Segments
+from tactful.models.counting import Counting
 from tactful.models.draws import draw
-from tactful.models.evidence import Counting, Evidence
+from tactful.models.evidence import Evidence
 from tactful.models.geometry import Geometry, covariances, defaults, extended
 from tactful.models.laplace import Mode, Problem, mode
 from tactful.models.likelihood import Likelihood, likelihood
 from tactful.models.messages import Tree, spread
-from tactful.models.sums import up
+from tactful.models.sums import Sums, up
 from tactful.models.tuning import part, tune
 
 FIRST, NEXT = 12, 2  # iterations of tuning: from the defaults, and from the last posterior's values
@@ -77,7 +78,7 @@ class _Fitted(NamedTuple):
 
 
 @dataclass(frozen=True)
-class HierarchicalPosterior(Counting):
+class HierarchicalPosterior(Counting[Sums]):
     """Sums, and what follows from them; frozen: ``update``, ``merge`` and ``forget`` return another.
 
     ``start`` holds the logarithms of the hyper-parameters from which tuning goes on, ``known`` those that need none,
@@ -85,7 +86,7 @@ class HierarchicalPosterior(Counting):
     """
 
     model: Hierarchical
-    evidence: Evidence
+    evidence: Evidence[Sums]
     start: Mapping[str, F64] = field(default_factory=dict[str, F64])
     known: Mapping[str, F64] = field(default_factory=dict[str, F64])
     tuned_at: Mapping[str, float] = field(default_factory=dict[str, float])

@@ -110,14 +110,19 @@ class Sums(NamedTuple):
 
     def mean_trials(self, segments: Segments, actions: ActionSpace) -> F64:
         """(s, k) mean trials per decision, each node shrunk to its parent by one decision; 0 for ``none``."""
-        n, t = up(self.n, segments.parents), up(self.t, segments.parents)
-        overall = t[0].sum() / max(n[0].sum(), 1.0)
-        prior = np.array([overall if f is None else float(f) for f in actions.frequencies])
-        mean = np.empty_like(t)
-        for node, above in enumerate(segments.parents):
-            mean[node] = ((prior if above < 0 else mean[above]) + t[node]) / (1 + n[node])
-        mean[:, [f == 0 for f in actions.frequencies]] = 0.0
-        return mean
+        return mean_trials(self.n, self.t, segments, actions)
+
+
+def mean_trials(n: F64, t: F64, segments: Segments, actions: ActionSpace) -> F64:
+    """(s, k) mean trials per decision from decisions n and trials t (s, k), shrunk as :meth:`Sums.mean_trials` says."""
+    n, t = up(n, segments.parents), up(t, segments.parents)
+    overall = t[0].sum() / max(n[0].sum(), 1.0)
+    prior = np.array([overall if f is None else float(f) for f in actions.frequencies])
+    mean = np.empty_like(t)
+    for node, above in enumerate(segments.parents):
+        mean[node] = ((prior if above < 0 else mean[above]) + t[node]) / (1 + n[node])
+    mean[:, [f == 0 for f in actions.frequencies]] = 0.0
+    return mean
 
 
 def up(tree_sums: F64, parents: I64) -> F64:
