@@ -11,7 +11,9 @@ from scipy.stats import binom
 
 from logs import ABSORBING, BINARY, COUNT, OPENS, PLAIN, REAL, log_of, measured, random_log
 from tactful.core.log import Coded
-from tactful.learn.check import FALSE_ALARM, check
+from tactful.learn.check import check
+from tactful.learn.health.calibration import calibration
+from tactful.learn.health.finding import EACH
 
 
 def of(found, level):
@@ -121,11 +123,11 @@ def test_propensities_of_drawn_logs_raise_no_alarm():
 
 
 def test_the_calibration_has_its_false_alarm_rate():
-    """χ² alarms in 1 of 1,000 sound logs: at most 5 of 1,000 with probability .9994."""
-    assert FALSE_ALARM == 1e-3
-    alarms = sum(bool(of(check(vectors(seed, users=60, periods=2)), "error")) for seed in range(1000))
-    assert binom.sf(5, 1000, FALSE_ALARM) < 6e-4
-    assert alarms <= 5
+    """It may alarm in 1 of 10,000 sound logs: at most 2 of 1,000 with probability .9998."""
+    assert pytest.approx(1e-4) == EACH
+    alarms = sum(any(True for _ in calibration(vectors(seed, users=60, periods=2))) for seed in range(1000))
+    assert binom.sf(2, 1000, EACH) < 2e-4
+    assert alarms <= 2
 
 
 def test_tampered_vectors_are_found():

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reference.estimators import clustered_error, effective
 from tactful.ope.verdicts import ORDER, Circumstances, Health, judge, weighted_events
@@ -90,7 +92,26 @@ def test_health_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("reward", "weight", "events"), [([1, 1, 0], [1, 1, 5], 2), ([0, 0], [1, 2], 0), ([1, 1], [1, 3], 1.6)]
+    ("reward", "weight", "events"),
+    [([1, 1, 0], [1, 1, 5], 2), ([0, 0], [1, 2], 0), ([1, 1], [1, 3], 1000 / 784), ([-1, 2], [2, 1], 2)],
 )
 def test_weighted_events(reward, weight, events):
     assert weighted_events(np.array(reward, float), np.array(weight, float)) == pytest.approx(events)
+
+
+WEIGHTS = st.one_of(st.just(0.0), st.floats(1e-6, 100))
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), WEIGHTS), min_size=1, max_size=30), st.floats(1e-100, 1e100))
+def test_events_are_counted_alike_in_any_unit_and_never_above_the_effective_number(rows, unit):
+    reward, weight = (np.array(x, float) for x in zip(*rows, strict=True))
+    found = weighted_events(reward, weight)
+    assert weighted_events(reward * unit, weight) == pytest.approx(found, rel=1e-9)
+    if (reward * weight).max() > 0:
+        assert 1 - 1e-9 <= found <= effective((reward * weight / (reward * weight).max()).tolist()) * (1 + 1e-9)
+
+
+def test_a_few_heavy_events_are_few_however_many_light_ones_there_are():
+    reward, weight = np.ones(210), np.repeat([1.0, 30.0], [200, 10])
+    assert effective((weight * reward).tolist()) > 25
+    assert weighted_events(reward, weight) == pytest.approx(10, rel=0.1)
