@@ -11,6 +11,7 @@ from tactful.cli import show
 from tactful.cli.options import Json
 from tactful.core.segments import is_path
 from tactful.errors import PolicyError
+from tactful.learn.learnt import at_node
 from tactful.policies.artifact import load
 from tactful.policies.members import Saved
 from tactful.policies.table import Table
@@ -37,6 +38,7 @@ def explain(
     pmf = average(loaded, segment)
     served = loaded.segments.paths[loaded.segments.nearest(segment)]
     lineage = loaded.lineage
+    learnt = at_node(lineage, loaded.segments, loaded.segments.nearest(segment)) if lineage else {}
     if json:
         show.emit(
             {
@@ -53,6 +55,7 @@ def explain(
                 "objective": dict(loaded.objective.values) if loaded.objective else None,
                 "limits": loaded.limits.to_json(),
                 "prices": dict(loaded.prices),
+                "learnt": learnt,
                 "lineage": {"log": lineage.log, "model": lineage.model, "split": lineage.split_share}
                 if lineage
                 else None,
@@ -72,6 +75,10 @@ def explain(
     if lineage:
         kept = f", {show.percent(lineage.split_share, 0)} of users held out" if lineage.split_share else ""
         show.line(f"fitted by {lineage.model} on log {lineage.log}{kept}")
+    for outcome, of in learnt.items():
+        where = "" if of["at"] is None else f"learnt at {of['at'] or 'the root'}, "
+        size = f"{of['effective_sample_size']:,.0f}"
+        show.line(f"{outcome}: {where}the median action known as well as from {size} decisions of its own")
     for name, price in loaded.prices.items():
         show.line(f"limit on {name}: {f'binds, at a price of {price:.4g}' if price > 0 else 'does not bind'}")
     ranked = sorted(pmf.items(), key=lambda cell: -cell[1])

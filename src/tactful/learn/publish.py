@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from tactful.core.arrays import F64
 from tactful.core.draw import ONE
+from tactful.core.features import Features
 from tactful.core.outcomes import OBJECTIVE, Limits, Objective
 from tactful.errors import NothingToSayError, SpecError
+from tactful.learn.contextual import publish_contextual
 from tactful.learn.explorers import Explorer, Thompson
+from tactful.learn.learnt import traced
 from tactful.learn.limits import CERTAINTY, constrain
 from tactful.learn.serve import served
-from tactful.models.base import Posterior
+from tactful.models.base import ContextualPosterior, Posterior
 from tactful.policies.base import Arms
+from tactful.policies.members import Saved
+from tactful.policies.protocol import Published
 from tactful.policies.table import DEFAULT_SALT, Table
 
 SENDS = "sends_per_period"
@@ -35,8 +41,11 @@ def publish(
     arms: Arms | None = None,
     from_period: int | None = None,
     valid_until: int | None = None,
-) -> Table:
-    """A table policy: the explorer's pmf for every node of the segment tree.
+) -> Saved:
+    """A policy that can be served: the explorer's pmf for every node of the segment tree, and every context.
+
+    Without features it is a ``Table``. A contextual posterior gives a ``Contextual`` policy: Gaussian utilities with
+    exact probabilities where all links are the identity and actions are independent, and a bank of draws otherwise.
 
     Parameters
     ----------
@@ -46,9 +55,10 @@ def publish(
         What the outcomes are worth.
     limits
         Bounds on what is served, at the log's mix of segments: outcomes with ``certainty``, volume and slot
-        shares exactly (``learn.limits``). Prices of those that bind stand in ``prices``.
+        shares exactly (``learn.limits``). Prices of those that bind stand in ``prices``. For contextual policies they
+        hold over the posterior's sample of contexts.
     explorer
-        ``Thompson(draws=1024, sharpen=2)`` by default.
+        ``Thompson(draws=1024, sharpen=2)`` by default, with 256 draws in a bank.
     uniform
         Total share of uniform traffic: keeps every propensity above ``uniform / k``.
     certainty
@@ -73,7 +83,14 @@ def publish(
     for o in objective.outcomes:
         if not posterior.counted(o).any():
             raise NothingToSayError(f"no value of {o} is mature yet", "outcomes", "wait, or set a later [log] as_of")
-    explorer, limits = explorer or Thompson(), limits or Limits()
+    limits = limits or Limits()
+    terms: dict[str, Any] = {"salt": salt, "scope": scope, "arms": arms or Arms()}
+    terms |= {"from_period": from_period, "valid_until": valid_until}
+    if is_contextual(posterior):
+        return publish_contextual(
+            posterior, objective, limits, explorer, uniform=uniform, certainty=certainty, seed=seed, **terms
+        )
+    explorer = explorer or Thompson()
     prices: Mapping[str, float] = {}
     if limits.to_json():
         found = constrain(posterior, objective, limits, explorer, uniform=uniform, seed=seed, certainty=certainty)
@@ -85,15 +102,11 @@ def publish(
         posterior.segments,
         pmf,
         uniform=uniform,
-        salt=salt,
-        scope=scope,
-        arms=arms or Arms(),
-        from_period=from_period,
-        valid_until=valid_until,
         objective=objective,
         limits=limits,
         prices=prices,
-        lineage=posterior.lineage,
+        lineage=traced(posterior, objective.outcomes),
+        **terms,
     )
     return replace(table, expected=_overall(posterior, expected(posterior, objective, node_pmf(table))))
 
@@ -111,10 +124,18 @@ def expected(posterior: Posterior, objective: Objective, pmf: F64) -> dict[str, 
     return means
 
 
-def node_pmf(policy: Table) -> F64:
-    """(s, k) what is served at each node of the policy's tree when every action is eligible."""
-    nodes = np.arange(len(policy.segments))
-    return served(policy.pmf(nodes), None, policy.uniform) / ONE
+def is_contextual(posterior: Posterior) -> TypeGuard[ContextualPosterior]:
+    """Whether a posterior depends on features of a context."""
+    features: Features | None = getattr(posterior, "features", None)
+    return features is not None and bool(features.names)
+
+
+def node_pmf(policy: Published) -> F64:
+    """(s, k) what is served at each node of the policy's tree when every action is eligible.
+
+    For a contextual policy it is the mean over the contexts that it was published on.
+    """
+    return served(policy.average(), None, policy.uniform) / ONE
 
 
 def _overall(posterior: Posterior, by_node: Mapping[str, F64]) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -78,7 +79,8 @@ class Lineage:
     """Where a policy comes from; it does not change what the policy does.
 
     Rows of users in the fit share (those that the split does not hold out) decided before ``trained_until``
-    (µs UTC, None where the log has no times) are in-sample.
+    (µs UTC, None where the log has no times) are in-sample. ``learnt`` holds, for each outcome, lists by node: the
+    effective sample ``size`` and the ``level`` of the tree at which it was learnt.
     """
 
     log: str = ""
@@ -87,3 +89,4 @@ class Lineage:
     trained_until: int | None = None
     model: str = ""
     package: str = ""
+    learnt: Mapping[str, Mapping[str, list[float]]] = field(default_factory=dict[str, Mapping[str, list[float]]])

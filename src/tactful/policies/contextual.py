@@ -145,7 +145,7 @@ class Contextual:
         if context is None or context.ndim != 2 or context.shape[1] != len(names):
             raise PolicyError("no context for a contextual policy", "context", f"give {', '.join(names)}")
         given = context[0] if len(context) == 1 else context  # one axis takes two thirds of the time of two
-        if not np.logical_and.reduce(np.isfinite(given), axis=None):
+        if b"\0" in np.isfinite(given).tobytes():  # a third of the time of all()
             bad = [name for j, name in enumerate(names) if not np.isfinite(context[:, j]).all()]
             raise PolicyError(f"{first(bad)} is not finite", "context", "fill it, or leave these rows out")
         z = given - centre

@@ -135,6 +135,7 @@ def _check_types(plain: Mapping[str, Any]) -> None:
         ([space["period_us"], plain["from_period"], plain["valid_until"]], (int, empty)),
         ([lineage.get("trained_until")], (int, empty)),
         ([lineage.get("split_share", 0)], (int, float)),
+        *((x, (int, float)) for of in lineage.get("learnt", {}).values() for x in of.values()),
     ]
     for values, allowed in typed:
         if type(values) is not list or any(type(v) not in allowed for v in values):
