@@ -7,7 +7,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 # These hold no tests. Looking for doctests in them would import them a second time, under names that are taken.
-collect_ignore_glob = ["conftest.py", "*/conftest.py", "reference/*", "logs.py"]
+collect_ignore_glob = ["conftest.py", "*/conftest.py", "reference/*", "logs.py", "contexts.py"]
 
 # Deterministic: a run that passes passes again. No deadline, because the first call of a kernel compiles it.
 settings.register_profile(

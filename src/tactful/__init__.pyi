@@ -13,9 +13,10 @@ from .frames.spec import LogSpec as LogSpec
 from .frames.write import write_log as write_log
 from .learn.check import check as check
 from .learn.evaluate import evaluate as evaluate
+from .learn.explorers import UCB as UCB
 from .learn.explorers import EpsilonGreedy as EpsilonGreedy
 from .learn.explorers import Greedy as Greedy
-from .learn.explorers import Softmax as Softmax
+from .learn.explorers import InverseGap as InverseGap
 from .learn.explorers import Thompson as Thompson
 from .learn.gate import gate as gate
 from .learn.power import power as power

@@ -211,7 +211,7 @@ POLICIES = [
     m("path-outside", EXPLAIN, "outside the folder", before=forge(files={"../arrays.safetensors": "00"})),
     m("path-absolute", EXPLAIN, "outside the folder", before=forge(files={"/etc/passwd": "00"})),
     m("newer-format", EXPLAIN, "format 2", "update tactful", before=forge(format=2)),
-    m("other-kind", EXPLAIN, "unknown kind 'bank'", before=forge(kind="bank")),
+    m("other-kind", EXPLAIN, "unknown kind 'forest'", before=forge(kind="forest")),
     m("row-sum", EXPLAIN, "does not sum", before=one_row),
     m("other-behaviour", EXPLAIN, "behaves as version", before=forge(uniform=0.5)),
     m(
@@ -266,7 +266,12 @@ DECISIONS = [
 OPTIONS = [
     m("segment-path", "explain @policy --segment ios//new", "--segment", "not a path: 'ios//new'"),
     m("model", f"{FIT} --model deep", "unknown model 'deep'", "conjugate"),
-    m("explorer", f"{FIT} --explorer ucb", "unknown explorer 'ucb'", "softmax"),
+    m("explorer", f"{FIT} --explorer magic", "unknown explorer 'magic'", "softmax"),
+    m("width", f"{FIT} --explorer ucb --width nan", "--width"),
+    m("gamma", f"{FIT} --explorer inverse-gap --gamma inf", "rule inverse-gap", "inf"),
+    m("sharpen", f"{FIT} --sharpen nan", "--sharpen"),
+    m("cautious", f"{FIT} --cautious left", "unknown outcome 'left'", "opted_out"),
+    m("hazard-ratio", f"{FIT} --cautious opted_out --hazard-ratio nan", "--hazard-ratio", "nan"),
     m("split-one", f"{FIT} --split 1", "--split", "a split of 1.0"),
     m("split-negative", f"{FIT} --split -0.1", "--split", "-0.1"),
     m("split-nan", f"{FIT} --split nan", "--split", "nan"),

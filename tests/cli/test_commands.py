@@ -154,7 +154,17 @@ def test_fit(tactful, place):
 
 
 @pytest.mark.parametrize(
-    "options", [("epsilon-greedy", "--epsilon", 0.2), ("softmax", "--temperature", 0.5), ("thompson", "--draws", 64)]
+    "options",
+    [
+        ("epsilon-greedy", "--epsilon", 0.2),
+        ("softmax", "--temperature", 0.5),
+        ("thompson", "--draws", 64),
+        ("ucb", "--width", 2),
+        ("inverse-gap", "--gamma", 50),
+        ("thompson", "--draws", 64, "--cautious", "opted_out", "--hazard-ratio", 1.2),
+        ("thompson", "--model", "linear"),
+        ("inverse-gap", "--model", "logistic"),
+    ],
 )
 def test_fit_with_other_explorers(tactful, place, options):
     said = plain(tactful("fit", *LOG, "--out", "p", "--json", "--seed", 2**63 - 1, "--explorer", *options))

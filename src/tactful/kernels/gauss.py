@@ -97,21 +97,23 @@ def _dot(x, y, n):
 @helper
 def _range(mean, sd):
     """Lower and upper end, the smallest standard deviation of the arms that matter, and whether some are points."""
-    low, widest = -np.inf, 0.0
+    low, widest, point = -np.inf, 0.0, False
     for a in range(mean.size):
         low = max(low, mean[a] - SPREADS * sd[a])
         widest = max(widest, sd[a])
+        point |= sd[a] == 0.0
+    if point:
+        return low, low, 1.0, point
     square, slope = 0.0, 0.0
     for a in range(mean.size):
         z = max((mean[a] - low) / sd[a], 0.0)
         square += z * z
         slope += z / sd[a]
-    if square > 0.0 and slope < np.inf:
-        low += (square - SPREADS * np.sqrt(square)) / slope
-    high, least, point = -np.inf, np.inf, False
+    low += (square - SPREADS * np.sqrt(square)) / slope
+    high, least = -np.inf, np.inf
     for a in range(mean.size):
         top = mean[a] + SPREADS * sd[a]
-        point |= sd[a] < POINT * widest or sd[a] == 0.0
+        point |= sd[a] < POINT * widest
         if top >= low:
             high = max(high, top)
             least = min(least, sd[a])

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
 import numpy as np
 
-from tactful.core.arrays import F64
+from tactful.core.arrays import F64, Bool
 from tactful.core.outcomes import Objective
 from tactful.errors import SpecError
 from tactful.kernels import bank
 from tactful.models.base import Posterior
+from tactful.policies.rules import THOMPSON, Rule, greedy
+
+BLOCK = 64  # nodes at once
+DRAWS = 1024  # of a table, which keeps none of them
 
 
 class Explorer(Protocol):
-    """Turns a posterior and an objective into probabilities (s, k); ``offset`` (k,) adds to the actions' utilities."""
+    """Turns a posterior and an objective into probabilities (s, k); ``offset`` (k,) adds to the actions' utilities.
 
+    For a contextual policy ``rule`` says the same of one context.
+    """
+
+    @property
+    def rule(self) -> Rule: ...
     def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64: ...
 
 
@@ -24,23 +34,38 @@ class Explorer(Protocol):
 class Thompson:
     """Thompson sampling as a frozen bank of joint posterior draws: a probability is the share of draws won.
 
-    ``draws`` M; ``sharpen`` β: π ∝ π^β. β = 1 is plain Thompson sampling, which explores more than a campaign of
-    weeks repays; a larger β is nearer to greedy, and its propensities are as exact.
+    ``draws`` M, by default 1,024, and 256 where they must be served with the policy; ``sharpen`` β: π ∝ π^β. β = 1
+    is plain Thompson sampling, which explores more than a campaign of weeks repays; a larger β is nearer to greedy, and
+    its propensities are as exact.
     Reference: Thompson 1933; Chapelle & Li 2011.
     """
 
-    draws: int = 1024
+    draws: int | None = None
     sharpen: float = 2.0
 
+    def __post_init__(self) -> None:
+        """Refuse what is no bank."""
+        if (self.draws is not None and self.draws < 1) or not 0 <= self.sharpen < inf:
+            raise SpecError(f"{self.draws} draws, sharpened by {self.sharpen}", "explorer", "choose positive numbers")
+
+    @property
+    def rule(self) -> Rule:
+        """For one context."""
+        return Rule(THOMPSON, self.sharpen)
+
     def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
-        """(s, k); memory O(draws · s · k), twice."""
-        utility = np.zeros((self.draws, len(posterior.segments), posterior.actions.k))
-        for o in objective.outcomes:
-            utility += objective.values[o] * posterior.draws(o, self.draws, seed)
-        if offset is not None:
-            utility += offset
-        won = np.empty(utility.shape[1:])
-        bank.wins(utility, won)
+        """(s, k); beside the posterior's own draws, memory is O(draws · 64 · k)."""
+        m = self.draws or DRAWS
+        draws = {o: posterior.draws(o, m, seed) for o in objective.outcomes}
+        won = np.empty((len(posterior.segments), posterior.actions.k))
+        for start in range(0, len(won), BLOCK):
+            nodes = slice(start, start + BLOCK)
+            utility = np.zeros((m, *won[nodes].shape))
+            for o, drawn in draws.items():
+                utility += objective.values[o] * drawn[:, nodes]
+            if offset is not None:
+                utility += offset
+            bank.wins(utility, won[nodes])
         sharp = (won / won.max(1, keepdims=True)) ** self.sharpen
         return sharp / sharp.sum(1, keepdims=True)
 
@@ -49,17 +74,14 @@ class Thompson:
 class Greedy:
     """The action of the highest posterior mean; ties split equally."""
 
-    def pmf(
-        self,
-        posterior: Posterior,
-        objective: Objective,
-        seed: int,  # noqa: ARG002 - nothing is drawn
-        offset: F64 | None = None,
-    ) -> F64:
+    @property
+    def rule(self) -> Rule:
+        """For one context."""
+        return Rule("greedy")
+
+    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
         """(s, k)."""
-        utility = mean_utility(posterior, objective, offset)
-        best = (utility == utility.max(1, keepdims=True)).astype(np.float64)
-        return best / best.sum(1, keepdims=True)
+        return _from_moments(self.rule, posterior, objective, seed, offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +90,14 @@ class EpsilonGreedy:
 
     epsilon: float = 0.1
 
+    @property
+    def rule(self) -> Rule:
+        """For one context."""
+        return Rule("epsilon-greedy", self.epsilon)
+
     def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
         """(s, k)."""
-        return (1 - self.epsilon) * Greedy().pmf(
-            posterior, objective, seed, offset
-        ) + self.epsilon / posterior.actions.k
+        return _from_moments(self.rule, posterior, objective, seed, offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +106,119 @@ class Softmax:
 
     temperature: float = 0.1
 
-    def pmf(
-        self,
-        posterior: Posterior,
-        objective: Objective,
-        seed: int,  # noqa: ARG002 - nothing is drawn
-        offset: F64 | None = None,
-    ) -> F64:
+    @property
+    def rule(self) -> Rule:
+        """For one context."""
+        return Rule("softmax", self.temperature)
+
+    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
         """(s, k)."""
-        utility = mean_utility(posterior, objective, offset)
-        weight = np.exp((utility - utility.max(1, keepdims=True)) / self.temperature)
-        return weight / weight.sum(1, keepdims=True)
+        return _from_moments(self.rule, posterior, objective, seed, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class UCB:
+    """The action of the highest upper bound, mean + ``width`` standard deviations; ties split equally.
+
+    Deterministic but for ties: only the uniform share of a published policy makes its log evaluable.
+    Reference: Li et al. 2010 (LinUCB).
+    """
+
+    width: float = 1.0
+
+    @property
+    def rule(self) -> Rule:
+        """For one context."""
+        return Rule("ucb", self.width)
+
+    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
+        """(s, k)."""
+        return _from_moments(self.rule, posterior, objective, seed, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class InverseGap:
+    """π_a = 1 / (k + ``gamma`` · gap_a), and what is left to the best action; ties of the best split it equally.
+
+    The gap is that of posterior means; ``gamma`` is in units of one over the objective, and larger is greedier.
+    Reference: Foster & Rakhlin 2020 (SquareCB).
+    """
+
+    gamma: float = 100.0
+
+    @property
+    def rule(self) -> Rule:
+        """For one context."""
+        return Rule("inverse-gap", self.gamma)
+
+    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
+        """(s, k)."""
+        return _from_moments(self.rule, posterior, objective, seed, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Cautious:
+    """Another explorer that explores only actions of which ``outcome`` is unlikely: aware that people leave for good.
+
+    An action is unsafe where the posterior quantile ``certainty`` of the outcome is above ``most``, or, without that,
+    above ``ratio`` times that of the greedy action. The mass of unsafe actions goes to the greedy action; what it does
+    itself is not exploration. For a contextual policy this is judged by node, over the posterior's sample of contexts.
+    """
+
+    explorer: Explorer = field(default_factory=Thompson)
+    outcome: str = "opted_out"
+    ratio: float = 1.5
+    most: float | None = None
+    certainty: float = 0.9
+    draws: int = 512
+
+    def __post_init__(self) -> None:
+        """Refuse what is no caution."""
+        if not (self.ratio >= 1 and 0 < self.certainty < 1 and self.draws > 0):
+            raise SpecError(f"a ratio of {self.ratio} at {self.certainty}", "cautious", "1 or more, between 0 and 1")
+
+    @property
+    def rule(self) -> Rule:
+        """For one context."""
+        return self.explorer.rule
+
+    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
+        """(s, k)."""
+        safe = self.safe(posterior, objective, seed, offset)
+        pmf = self.explorer.pmf(posterior, objective, seed, offset)
+        moved = np.where(safe, 0.0, pmf).sum(1, keepdims=True)
+        return np.where(safe, pmf, 0.0) + moved * greedy(mean_utility(posterior, objective, offset))
+
+    def safe(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> Bool:
+        """(s, k) the actions that may be explored.
+
+        Raises
+        ------
+        SpecError
+            The posterior does not know the outcome.
+        """
+        if self.outcome not in posterior.outcomes:
+            raise SpecError(
+                f"unknown outcome {self.outcome!r}", "cautious", f"choose one of {', '.join(posterior.outcomes)}"
+            )
+        drawn = posterior.draws(self.outcome, self.draws, seed)
+        blocks = (drawn[:, start : start + BLOCK] for start in range(0, drawn.shape[1], BLOCK))
+        hazard = np.concatenate([np.quantile(block, self.certainty, 0) for block in blocks])
+        if self.most is not None:
+            return hazard <= self.most
+        best = greedy(mean_utility(posterior, objective, offset))
+        return hazard <= self.ratio * (best * hazard).sum(1, keepdims=True) * (1 + 1e-12)
+
+
+def _from_moments(
+    rule: Rule,
+    posterior: Posterior,
+    objective: Objective,
+    seed: int,  # noqa: ARG001 - nothing is drawn
+    offset: F64 | None,
+) -> F64:
+    mean = mean_utility(posterior, objective, offset)
+    return rule.pmf(mean, deviation(posterior, objective) if rule.bounds else np.zeros_like(mean))
 
 
 def mean_utility(posterior: Posterior, objective: Objective, offset: F64 | None = None) -> F64:
@@ -106,3 +233,9 @@ def mean_utility(posterior: Posterior, objective: Objective, offset: F64 | None 
         raise SpecError("no outcome has a value", "[objective]", "say what is wanted, such as engaged = 1.0")
     utility = objective.combine({o: posterior.mean(o) for o in objective.outcomes})
     return utility if offset is None else utility + offset
+
+
+def deviation(posterior: Posterior, objective: Objective) -> F64:
+    """(s, k) the posterior standard deviation of the objective; outcomes are independent of each other."""
+    parts = [(objective.values[o] * posterior.sd(o)) ** 2 for o in objective.outcomes]
+    return np.sqrt(np.sum(parts, axis=0))

@@ -6,17 +6,17 @@ published pmf is (1 − α) π_explore + α π_LP with the smallest α that meet
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, eye_array, kron
 
-from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64, I64
 from tactful.core.outcomes import Limits, Objective
-from tactful.errors import NothingToSayError, SpecError
+from tactful.errors import SpecError
+from tactful.learn.bounds import Limit, limited_outcomes, priced_values, send_limits
 from tactful.learn.explorers import Explorer, mean_utility
 from tactful.models.base import Posterior
 
@@ -26,15 +26,6 @@ CERTAINTY = 0.95
 DRAWS = 1024
 ROUNDS = 40
 SLACK = 1e-7  # relative; for rounding to integer shares
-
-
-class Limit(NamedTuple):
-    """One bound on what is served: Σ_s w_s Σ_a π[s, a] cost[s, a] ≤ bound, also over posterior ``draws`` (m, s, k)."""
-
-    name: str
-    bound: float
-    cost: F64
-    draws: F64 | None = None
 
 
 class Constrained(NamedTuple):
@@ -62,9 +53,13 @@ class Served(NamedTuple):
 
     def quantile(self, pmf: F64, limit: Limit) -> float:
         """The quantile ``certainty`` over posterior draws of the aggregate rate; the mean where nothing varies."""
+        return float(np.quantile(self.rates(pmf, limit), self.certainty))
+
+    def rates(self, pmf: F64, limit: Limit) -> F64:
+        """(m,) draws of the aggregate rate; one where nothing varies."""
         if limit.draws is None:
-            return self.mean(pmf, limit)
-        return float(np.quantile(np.tensordot(limit.draws, self._mixed(pmf), 2), self.certainty))
+            return np.array([self.mean(pmf, limit)])
+        return np.tensordot(limit.draws, self._mixed(pmf), 2)
 
     def _mixed(self, pmf: F64) -> F64:
         k = pmf.shape[1]
@@ -93,13 +88,12 @@ def constrain(
     NothingToSayError
         No decision's value is known yet for a limited outcome.
     """
-    found = [*_outcome_limits(posterior, limits, seed), *_send_limits(posterior, limits)]
+    found = [*_outcome_limits(posterior, limits, seed), *send_limits(posterior, limits)]
     weight = posterior.decisions / posterior.decisions.sum()
     on = Served(weight, uniform, certainty)
     utility = mean_utility(posterior, objective)
     best, prices = tightened(found, utility, on, posterior.segments.parents)
-    values = {o: objective.values.get(o, 0.0) - prices.get(o, 0.0) for o in posterior.outcomes}
-    offset = -sum((prices[x.name] * x.cost[0] for x in found if x.draws is None), np.zeros(utility.shape[1]))
+    values, offset = priced_values(posterior, objective, found, prices)
     explored = explorer.pmf(posterior, Objective(values), seed, offset)
     share = _smallest_share(explored, best, found, on)
     pmf = (1 - share) * explored + share * best
@@ -107,36 +101,10 @@ def constrain(
 
 
 def _outcome_limits(posterior: Posterior, limits: Limits, seed: int) -> list[Limit]:
-    found: list[Limit] = []
-    for o, bound in limits.outcomes.items():
-        if o not in posterior.outcomes:
-            raise SpecError(f"unknown outcome {o!r}", "[limits]", f"the outcomes are {', '.join(posterior.outcomes)}")
-        if not posterior.counted(o).any():
-            raise NothingToSayError(f"no value of {o} is mature yet", "[limits]", "wait, or set a later [log] as_of")
-        found.append(Limit(o, bound, posterior.mean(o), posterior.draws(o, DRAWS, seed)))
-    return found
-
-
-def _send_limits(posterior: Posterior, limits: Limits) -> list[Limit]:
-    actions, s = posterior.actions, len(posterior.segments)
-    if limits.sends_per_period is None and not limits.slot_share:
-        return []
-    sends = _sends(actions)
-    found: list[Limit] = []
-    if limits.sends_per_period is not None:
-        found.append(Limit("sends_per_period", limits.sends_per_period, np.tile(sends, (s, 1))))
-    for slot, share in limits.slot_share.items():
-        if slot not in actions.slots:
-            raise SpecError(f"unknown slot {slot!r}", "[limits] slot_share", "name a slot of the grid")
-        here = np.array([x == slot for x in actions.slots], np.float64)
-        found.append(Limit(f"slot_share {slot}", 0.0, np.tile(sends * (here - share), (s, 1))))
-    return found
-
-
-def _sends(actions: ActionSpace) -> F64:
-    if None in actions.frequencies:
-        raise SpecError("a limit on sends needs a frequency for every action", "[limits]", "use a grid of actions")
-    return np.array([float(f or 0) for f in actions.frequencies])
+    return [
+        Limit(o, bound, posterior.mean(o), posterior.draws(o, DRAWS, seed))
+        for o, bound in limited_outcomes(posterior, limits).items()
+    ]
 
 
 def tightened(limits: list[Limit], utility: F64, on: Served, parents: I64) -> tuple[F64, dict[str, float]]:
@@ -232,7 +200,11 @@ def _smallest_share(explored: F64, best: F64, limits: list[Limit], on: Served) -
         pmf = (1 - a) * explored + a * best
         return all(on.quantile(pmf, x) <= x.bound - SLACK * abs(x.bound) + 1e-12 for x in limits)
 
-    share = min(share, 1.0)
+    return bisected(kept, min(share, 1.0))
+
+
+def bisected(kept: Callable[[float], bool], share: float) -> float:
+    """The least share from ``share`` upward that is kept."""
     if kept(share):
         return share
     # A quantile of a sum is convex enough to bisect; the upper end is kept, as it holds at 1.

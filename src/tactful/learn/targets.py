@@ -13,8 +13,10 @@ from tactful.core.arrays import F64, I64, Bool
 from tactful.core.draw import ONE
 from tactful.core.log import Log, Split
 from tactful.errors import PolicyError
+from tactful.learn.pmfs import context_of, pmf_of
 from tactful.learn.serve import BLOCK, locate, served
 from tactful.policies.artifact import load
+from tactful.policies.protocol import Published
 from tactful.policies.table import Table, always, uniform
 
 LOGGING = "logging"
@@ -41,7 +43,7 @@ class Side(NamedTuple):
     largest: float | None = None
 
 
-def resolve(policy: str | Path | Table | Logging, actions: ActionSpace) -> Table | Logging:
+def resolve(policy: str | Path | Published | Logging, actions: ActionSpace) -> Published | Logging:
     """A policy from its name: a folder, ``uniform``, ``logging`` or ``always:ACTION``; a policy is itself.
 
     Raises
@@ -83,7 +85,7 @@ def empirical(log: Log) -> Table:
     return Table.of(log.actions, log.segments, pmf)
 
 
-def in_sample(policy: Table | Logging, log: Log) -> Bool:
+def in_sample(policy: Published | Logging, log: Log) -> Bool:
     """(n,) rows that the policy was fitted on: users of its fit share, decided before ``trained_until``."""
     lineage = None if isinstance(policy, Logging) else policy.lineage
     if lineage is None:
@@ -96,7 +98,7 @@ def in_sample(policy: Table | Logging, log: Log) -> Bool:
     return rows
 
 
-def on_log(policy: Table | Logging, log: Log, propensity: F64, q: F64, fold: I64) -> Side:
+def on_log(policy: Published | Logging, log: Log, propensity: F64, q: F64, fold: I64) -> Side:
     """What a policy would have done on each row, in blocks: no (n, k) array is kept.
 
     Parameters
@@ -116,7 +118,7 @@ def on_log(policy: Table | Logging, log: Log, propensity: F64, q: F64, fold: I64
     for start in range(0, log.n, BLOCK):
         rows = slice(start, start + BLOCK)
         may = None if log.eligible is None else log.eligible[rows]
-        pmf = served(policy.pmf(nodes[rows]), may, policy.uniform) / ONE
+        pmf = served(pmf_of(policy, nodes[rows], context_of(policy, log, rows)), may, policy.uniform) / ONE
         weight[rows] = pmf[np.arange(len(pmf)), log.action[rows]] / propensity[rows]
         for o in range(len(q)):
             q_target[o, rows] = np.einsum("na,na->n", pmf, q[o, fold[rows], log.segment[rows]])

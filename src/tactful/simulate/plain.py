@@ -14,7 +14,7 @@ from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
 from tactful.policies.protocol import Policy
-from tactful.simulate.chance import binomial, uniform
+from tactful.simulate.chance import binomial, normal, uniform
 from tactful.simulate.records import Header, to_log
 from tactful.simulate.simulated import Simulated
 from tactful.simulate.status_quo import StatusQuo, draw, serve
@@ -22,6 +22,7 @@ from tactful.simulate.status_quo import StatusQuo, draw, serve
 START = "2026-01-05T00:00:00Z"
 PURPOSES = 4
 OPENS, OPT_OUT = range(2)
+SCATTER = 1 << 40  # lanes of the world itself; those of weeks are below
 OUTCOMES = (
     Outcome("engaged", "count", 7 * DAY_US, has_trials=True),
     Outcome("opted_out", "binary", 7 * DAY_US),
@@ -48,11 +49,18 @@ class PlainWorld:
     bend: float = 0.15
     hazard: float = 0.0008
     growth: float = 1.4
+    scatter: float = 0.0
+    """Standard deviation of what is added to the log-odds of every (leaf, action) on its own: no surface is smooth."""
+    scatter_seed: int = 0
+    shares: tuple[float, ...] = ()
+    """Share of users by leaf; equal where none are given."""
 
     def __post_init__(self) -> None:
         """Refuse what is no surface."""
         if not len(self.leaves) == len(self.peak_h) == len(self.ideal) or not self.leaves:
             raise SpecError("leaves, peaks and ideals differ in number", "[plain]", "give one of each a leaf")
+        if self.shares and (len(self.shares) != len(self.leaves) or min(self.shares) < 0 or sum(self.shares) <= 0):
+            raise SpecError("shares do not fit the leaves", "[plain] shares", "give one of at least 0 a leaf, or none")
         if any(
             f is None or (f and s is None) for s, f in zip(self.actions.slots, self.actions.frequencies, strict=True)
         ):
@@ -70,6 +78,9 @@ class PlainWorld:
         octave = np.log2(np.maximum(f, 1))
         wave = np.cos(2 * np.pi * (hour - np.array(self.peak_h)[:, None]) / 24)
         logit = self.level + self.amplitude * wave - self.bend * (octave - np.array(self.ideal)[:, None]) ** 2
+        if self.scatter:
+            own = normal(self.scatter_seed, np.arange(logit.size, dtype=np.uint64), SCATTER)
+            logit = logit + self.scatter * own.reshape(logit.shape)
         quits = -np.expm1(-f * self.hazard * self.growth**octave)
         return {
             "engaged": f / (1 + np.exp(-logit)),
@@ -78,15 +89,25 @@ class PlainWorld:
         }
 
     def value(self, policy: Policy) -> dict[str, float]:
-        """The exact mean per decision of every outcome under what the policy serves; leaves are equally frequent."""
+        """The exact mean per decision of every outcome under what the policy serves."""
         node = self.segments.locate(Segments.of(self.leaves))[[self.segments.nearest(p) for p in self.leaves]]
         served = serve(policy, policy.segments.locate(self.segments)[node], np.zeros((node.size, 0))) / ONE
-        return {o: float((served * mean).sum(1).mean()) for o, mean in self.truth().items()}
+        weight = self._shares()
+        return {o: float((served * mean).sum(1) @ weight) for o, mean in self.truth().items()}
 
     def simulate(
-        self, users: int, periods: int, policy: Policy | None = None, *, seed: int, salt: str = "plain"
+        self,
+        users: int,
+        periods: int,
+        policy: Policy | None = None,
+        *,
+        seed: int,
+        salt: str = "plain",
+        first_week: int = 0,
     ) -> Simulated:
         """A log of weekly decisions with exact propensities; nobody leaves, whatever the outcome says.
+
+        Weeks are counted from ``first_week``: those simulated apart, each under its own policy, continue one another.
 
         Raises
         ------
@@ -96,9 +117,10 @@ class PlainWorld:
         if users < 1 or periods < 1:
             raise SpecError(f"{users} users and {periods} periods make no log", "plain", "ask for at least one of each")
         policy = policy or StatusQuo(self.actions, self.segments)
-        who, week = (x.ravel() for x in np.mgrid[0:users, 0:periods])
+        who, week = (x.ravel() for x in np.mgrid[0:users, first_week : first_week + periods])
         row = np.arange(users, dtype=np.uint64)
-        leaf = np.floor(uniform(seed, row, 0) * len(self.leaves)).astype(np.int64)
+        edge = np.cumsum(self._shares())[:-1]
+        leaf = np.searchsorted(edge, uniform(seed, row, 0), "right").astype(np.int64)
         node = np.array([self.segments.nearest(p) for p in self.leaves])[leaf][who]
         ids = np.array([f"u-{i + 1:06d}" for i in range(users)], object)
         header = Header(self.actions, self.segments, ids, user_keys(ids), policy.version)
@@ -113,10 +135,14 @@ class PlainWorld:
         log = to_log(header, rows, OUTCOMES, int(rows["decided_at"].max()) + 7 * DAY_US, names=())
         return Simulated(log, {o.name: self.truth()[o.name][leaf[who]] for o in OUTCOMES})
 
+    def _shares(self) -> F64:
+        share = np.array(self.shares or [1.0] * len(self.leaves))
+        return share / share.sum()
+
     def _outcomes(self, seed: int, row: Any, who: Any, week: Any, leaf: Any, action: Any) -> dict[str, F64]:
         u = np.empty((who.size, 2))
         for purpose in (OPENS, OPT_OUT):
-            for w in range(int(week.max()) + 1):
+            for w in np.unique(week).tolist():
                 u[week == w, purpose] = uniform(seed, row, 1 + w * PURPOSES + purpose)
         f = np.array(self.actions.frequencies, np.float64)[action]
         truth = self.truth()

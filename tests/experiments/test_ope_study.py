@@ -1,0 +1,132 @@
+"""The study of estimates: its worlds are what it says, its tables those of its results, and it goes on where it was."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "experiments" / "007_ope"
+MODULES = (
+    "cover",
+    "results",
+    "carry_over",
+    "sequence",
+    "adaptive",
+    "ope_tables",
+    "ope_figure",
+    "gate",
+    "health",
+    "run",
+)
+
+
+@pytest.fixture(autouse=True)
+def study(monkeypatch):
+    """The folder's modules by name, gone again afterwards: other experiments have a ``run`` too."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    for name in MODULES:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    yield importlib.import_module
+    for name in MODULES:
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("largest", [3, 20, 100])
+@pytest.mark.parametrize("mean", [0.13, 0.004])
+def test_the_world_has_its_mean_and_its_largest_weight(study, largest, mean):
+    world = study("cover").World.of(largest, 0.2, mean)
+    for pmf in (world.target, world.logging):
+        np.testing.assert_allclose(pmf.sum(1), 1, atol=1e-12)
+    assert (world.target * world.rate).sum(1).mean() == pytest.approx(mean, abs=1e-12)
+    assert (world.target / world.logging).max() == pytest.approx(largest)
+    assert 0 < world.rate.min() < world.rate.max() < 1
+
+
+def test_decisions_of_a_user_have_the_correlation_that_is_asked_for(study):
+    """Pairs of one rate, 60,000 users: an error of .004, so that ± .02 is left once in a million."""
+    world = study("cover").World.of(3, 0.2, 0.13)
+    reward, weight, _, segment, action = world.draw(np.random.default_rng(1), 60_000, 2)
+    assert weight.mean() == pytest.approx(1, abs=0.02)
+    centred = (reward - world.rate[segment, action]).reshape(-1, 2)
+    same = action.reshape(-1, 2)[:, 0] == action.reshape(-1, 2)[:, 1]
+    rate = world.rate[segment, action].reshape(-1, 2)[same, 0]
+    found = (centred[same].prod(1) / (rate * (1 - rate))).mean()
+    assert found == pytest.approx(0.2, abs=0.02)
+
+
+def test_what_has_been_measured_is_not_measured_again(study, tmp_path):
+    make, calls = study("results").Results, []
+
+    def measure():
+        calls.append(1)
+        return {"x": np.float64(len(calls))}
+
+    results = make(tmp_path / "a.json", {"seed": 1})
+    results.once("cell", measure)
+    assert results.once("cell", measure) == {"x": 1.0}
+    assert len(calls) == 1
+    assert make(tmp_path / "a.json", {"seed": 2}).cells() == {}
+    assert make(tmp_path / "b.json", {"seed": 1}).cells() == {}
+
+
+def test_the_band_is_wider_for_more_cells_and_names_what_leaves_it(study):
+    cover = study("cover")
+
+    def cells(count, low=0.95):
+        good = {"logs": 2000, "n": 500, "largest": 3, "alike": 0.0, "mean": 0.13, "share ok": 0.96}
+        good |= dict.fromkeys(cover.INTERVALS, 0.95)
+        found = {str(i): dict(good) for i in range(count)}
+        found["weak"] = good | {"share ok": 0.5, "dr t": 0.3}
+        found["0"]["dr t"] = low
+        return found
+
+    (low, high), (lower, higher) = cover.band(cells(1)), cover.band(cells(20))
+    assert lower < low < 0.95 < high < higher
+    assert cover.outside(cells(20)) == []
+    assert cover.outside(cells(20, 0.9)) == ["dr t: 0.900 at n = 500, W = 3, ICC = 0.0, mean 0.13"]
+
+
+def test_pairs_are_compared_by_what_is_told_apart(study):
+    settings = {"targets": [0.2, 0.8], "prices": [0.0]}
+    made = {
+        "mis": np.array([[[1.0, 0.5]], [[1.0, 1.5]], [[1.0, 0.9]]]),
+        "one": np.array([[[1.0, 2.0]]] * 3),
+        "error": np.array([[[[0, 0.1], [0.1, 0]]], [[[0, 0.4], [0.4, 0]]], [[[0, 0.2], [0.2, 0]]]]),
+    }
+    found = study("carry_over").compare(settings, {"0.2": [1.0, 0.0], "0.8": [0.5, 0.0]}, made)["price 0"]
+    (pair,) = found["pairs"]
+    assert (pair["true"], pair["told"], pair["right"]) == (-0.5, pytest.approx(2 / 3), 1.0)
+    assert (pair["right, all"], pair["one-step right"]) == (pytest.approx(2 / 3), 0.0)
+
+
+def test_the_tables_are_those_of_the_results(study):
+    """Studies whose settings in config.toml are those that were run."""
+    run = study("run")
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    config = tomllib.loads((FOLDER / "config.toml").read_text(encoding="utf-8"))["run"]
+    results = study("results")
+    for name, (_, fragments) in run.STUDIES.items():
+        cells = results.Results(FOLDER / "results" / f"{name}.json", config[name]).cells()
+        assert cells, f"config.toml has other settings of {name} than its results"
+        for fragment in fragments.values():
+            assert fragment(cells).rstrip("\n") in readme, f"run.py --draw makes another table of {name}"
+
+
+def test_the_figure_is_drawn(study, tmp_path):
+    config = tomllib.loads((FOLDER / "config.toml").read_text(encoding="utf-8"))["run"]["coverage"]
+    cells = study("results").Results(FOLDER / "results" / "coverage.json", config).cells()
+    study("ope_figure").draw(cells, tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_settings_small_and_large_have_the_same_names():
+    config = tomllib.loads((FOLDER / "config.toml").read_text(encoding="utf-8"))
+    assert json.dumps({k: sorted(v) for k, v in config["run"].items()}) == json.dumps(
+        {k: sorted(v) for k, v in config["small"].items()}
+    )
