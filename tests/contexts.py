@@ -57,6 +57,9 @@ class Made:
     def counted(self, outcome):
         return np.outer(self.decisions, np.ones(GRID.k))
 
+    def strength(self, outcome):
+        return self.counted(outcome) + 1
+
     def link(self, outcome):
         return self.links[outcome]
 

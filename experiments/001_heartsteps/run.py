@@ -13,7 +13,6 @@ import numpy as np
 from scipy.special import stdtrit
 
 import tactful as tt
-from tactful.learn.evaluation import Evaluation
 from tactful.tracking.mlflow_run import default_uri, record
 
 HERE = Path(__file__).resolve().parent
@@ -97,7 +96,7 @@ def coin(raw: Mapping[str, np.ndarray]) -> Table:
     return Table("The log", ["", ""], rows, {"coin/share_less_p": float(off.mean()), "coin/se": se})
 
 
-def whole(result: Evaluation) -> Table:
+def whole(result: Any) -> Table:
     """Every estimator, for the difference and for both sides."""
     rows, metrics = [], {}
     for outcome in OUTCOMES:
@@ -109,7 +108,7 @@ def whole(result: Evaluation) -> Table:
     return Table("Always send against always none, per decision (95 %, by user)", columns, rows, metrics)
 
 
-def by_hand(raw: Mapping[str, np.ndarray], result: Evaluation) -> Table:
+def by_hand(raw: Mapping[str, np.ndarray], result: Any) -> Table:
     """The same differences from the file with numpy, and two regressions that tactful has no part in."""
     free = raw["available"] == 1
     user, sent, day = (raw[c][free] for c in ("user", "send", "day"))
@@ -168,7 +167,7 @@ def numbers(value: float, se: float, user: np.ndarray) -> list[str]:
     return [f"{value:.4f} [{value - reach:.4f}, {value + reach:.4f}]", f"{se:.4f}"]
 
 
-def segments(result: Evaluation) -> Table:
+def segments(result: Any) -> Table:
     """Differences within each segment."""
     return Table("By segment: difference, SNIPS", PART, list(parts(result.by_segment)))
 
@@ -220,7 +219,7 @@ def held_out(log: tt.Log, spec: tt.LogSpec, split: Mapping[str, Any]) -> Table:
     return Table("A learned policy on held-out users: active, DR", columns, rows, metrics)
 
 
-def planning(result: Evaluation, effects: Mapping[str, float]) -> Table:
+def planning(result: Any, effects: Mapping[str, float]) -> Table:
     """Users of such a trial that a given effect needs: the SE here scaled by √users."""
     rows = []
     for outcome, effect in effects.items():

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tactful as tt
-from tactful.learn.evaluation import Evaluation
 from tactful.tracking.mlflow_run import default_uri, record
 
 HERE = Path(__file__).resolve().parent
@@ -67,7 +66,7 @@ def tables(path: Path, config: Mapping[str, Any]) -> Iterator[Table]:
     yield impressions(path)
 
 
-def evaluate(path: Path, campaign: str, policy: str, logging: str = "bts", also: str = "") -> Evaluation:
+def evaluate(path: Path, campaign: str, policy: str, logging: str = "bts", also: str = "") -> Any:
     """One campaign under one logging policy; ``also`` narrows ``where``."""
     plain = tomllib.loads((HERE / f"{campaign}.toml").read_text(encoding="utf-8"))
     where = plain["log"]["where"].replace("'bts'", f"'{logging}'") + also
@@ -75,7 +74,7 @@ def evaluate(path: Path, campaign: str, policy: str, logging: str = "bts", also:
     return tt.evaluate(tt.read_log(path, spec), policy)
 
 
-def values(bts: Mapping[str, Evaluation], random: Mapping[str, Evaluation]) -> Table:
+def values(bts: Mapping[str, Any], random: Mapping[str, Any]) -> Table:
     """Estimates from bts beside what the random log measured: its mean, since there every weight is 1."""
     rows, metrics = [], {}
     for campaign, result in bts.items():
@@ -91,7 +90,7 @@ def values(bts: Mapping[str, Evaluation], random: Mapping[str, Evaluation]) -> T
     return Table("The uniform policy, from 10,000 rows of bts", columns, rows, metrics)
 
 
-def weights(results: Mapping[str, Evaluation]) -> Table:
+def weights(results: Mapping[str, Any]) -> Table:
     """The diagnostics of each evaluation."""
     rows = []
     for name, result in results.items():
@@ -101,7 +100,7 @@ def weights(results: Mapping[str, Evaluation]) -> Table:
     return Table("Weights", ["log", "rows", "clicks", "ESS", "largest weight", "mean weight"], rows)
 
 
-def against_truth(bts: Mapping[str, Evaluation], random: Mapping[str, Evaluation]) -> Table:
+def against_truth(bts: Mapping[str, Any], random: Mapping[str, Any]) -> Table:
     """Two independent logs: the difference of the estimates, by adding variances (normal)."""
     rows = []
     for campaign, result in bts.items():
@@ -122,7 +121,7 @@ def against_truth(bts: Mapping[str, Evaluation], random: Mapping[str, Evaluation
     return Table("Against the truth", ["campaign", "what", "clicks per 1,000 [95 %]", "verdict of the estimate"], rows)
 
 
-def without_the_smallest(path: Path, config: Mapping[str, Any], truth: Evaluation) -> Table:
+def without_the_smallest(path: Path, config: Mapping[str, Any], truth: Any) -> Table:
     """Women again without its smallest propensity: a diagnostic, not an answer."""
     result = evaluate(path, "women", config["policy"], also=f" AND propensity > {config['floor']}")
     rows = []

@@ -40,6 +40,9 @@ class Drawn:
     def counted(self, outcome):
         return np.outer(self.decisions, np.ones(GRID.k))
 
+    def strength(self, outcome):
+        return self.counted(outcome)
+
     def mean(self, outcome):
         return self.bank[outcome].mean(0)
 

@@ -43,6 +43,9 @@ class Fixed:
     def counted(self, outcome):
         return np.outer(self.decisions, [1.0, 0.0, 0.0])
 
+    def strength(self, outcome):
+        return self.counted(outcome)
+
     def mean(self, outcome):
         return self.means[outcome]
 

@@ -80,8 +80,7 @@ def marginalised(of: Trajectories, *, normalised: bool = False) -> Estimate:
     value, after, influence = np.zeros((of.periods, of.states)), np.zeros(of.users), np.zeros(of.users)
     kernels.backward(weight, reward, state, np.int64(normalised), users, scale, share, value, after, influence)
     total = float(share[0] @ value[0])
-    plain = share if not normalised else _occupied(weight, state, of.states, normalised=False)[2]
-    ahead = np.divide(plain * of.users, users, out=np.zeros_like(users), where=users > 0)
+    ahead = np.divide(share * of.users, users * scale, out=np.zeros_like(users), where=users > 0)
     return Estimate(total, influence + after - total, (np.take_along_axis(ahead, state, 1) * weight).mean(0))
 
 
