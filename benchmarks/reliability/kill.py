@@ -204,7 +204,21 @@ def postgres(folder: Path) -> Iterator[str | None]:
     if not found:
         yield None
         return
-    programs, data = found[0].parent, folder / "data"
+    try:
+        server, url = _start(found[0].parent, folder)
+    except (OSError, KeyError, subprocess.CalledProcessError) as error:
+        print(f"PostgreSQL could not be started ({error})")
+        yield None
+        return
+    try:
+        yield url
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _start(programs: Path, folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    data = folder / "data"
     data.mkdir()
     become: Callable[[], None] | None = None
     if os.geteuid() == 0:  # the server refuses to run as root
@@ -224,18 +238,14 @@ def postgres(folder: Path) -> Iterator[str | None]:
         [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses="],
         **quiet,
     )
-    try:
-        url = f"postgresql+psycopg://tactful@/postgres?host={folder}"
-        for _ in range(100):
-            try:
-                Journal(url).close()
-                break
-            except JournalError:
-                time.sleep(0.1)
-        yield url
-    finally:
-        server.terminate()
-        server.wait()
+    url = f"postgresql+psycopg://tactful@/postgres?host={folder}"
+    for _ in range(100):
+        try:
+            Journal(url).close()
+            break
+        except JournalError:
+            time.sleep(0.1)
+    return server, url
 
 
 def report(title: str, counted: Counter[str]) -> bool:
