@@ -1,7 +1,8 @@
 """The probability that each of k independent Gaussians is the largest, for many rows: ``policies.gauss`` in a kernel.
 
-The same nodes, so that both agree to 1e-12. Loops run over the nodes of one arm, and each has few arrays, so that they
-vectorise; Φ is read from a table small enough for the first cache, and five terms of its Taylor series.
+The same nodes, so that both agree to 1e-12. All nodes of all arms of a row stand one after the other, so that loops are
+long and vectorise; Φ and exp(−x²) are read from a table small enough for the first cache, and continued by series. An
+arm has no nodes where its Φ is 1, and products of the others' Φ are taken forward and backward, without divisions.
 """
 
 # pyright: basic
@@ -11,113 +12,125 @@ import math
 
 import numpy as np
 
-from tactful.kernels.jit import F64_1, F64_2, OUT_F64_2, helper, kernel
+from tactful.kernels.jit import F64_1, F64_2, OUT_F64_2, helper, inlined, kernel
 
 SPREADS = 6.5
 STEP = 0.35
 NODES = 96
 POINT = 1e-8
 
-CELLS = 128  # of the table of cdfs for one unit of x = z / √2
+CELLS = 256  # of the table for one unit of x = z / √2
 LOW, HIGH = -5, 6
-TOP = HIGH - 0.01
 ORIGIN = np.float64(-LOW * CELLS)
+CELL = 1.0 / CELLS
+END = 5.5 * CELLS  # Φ is 1 − 4e-15 there
+UNIT = CELLS * math.sqrt(0.5)
 INVERSE_ROOT_PI = 1.0 / math.sqrt(math.pi)
-TABLE = np.array([0.5 * math.erfc(-i / CELLS) for i in range(LOW * CELLS, HIGH * CELLS)])
+PLACES = [i / CELLS for i in range(LOW * CELLS, HIGH * CELLS)]
+TABLE = np.array([[0.5 * math.erfc(-x), math.exp(-x * x)] for x in PLACES]).ravel()
 
 
-@helper
-def _nearest(x, table, cdf, rest, n):
-    """Φ at the nearest place of the table, and how far away it is."""
+@inlined
+def _nearest(u, rest, n):
+    """The nearest place of the table, which replaces ``u``, and how far away it is."""
     for j in range(n):
-        place = np.floor(x[j] * CELLS + 0.5)
-        cdf[j] = table[np.uint64(place + ORIGIN)]
-        rest[j] = x[j] - place * (1.0 / CELLS)
+        place = np.floor(u[j] + 0.5)
+        rest[j] = (u[j] - place) * CELL
+        u[j] = place
 
 
-@helper
-def _bell(x, out, n):
-    """exp(−x²) as the 64th power of a polynomial."""
+@inlined
+def _look(place, table, cdf, bell, n):
     for j in range(n):
-        y = x[j] * x[j] * (-1.0 / 64.0)
-        p = y * (1.0 / 3628800.0) + 1.0 / 362880.0
-        p = p * y + 1.0 / 40320.0
-        p = p * y + 1.0 / 5040.0
-        p = p * y + 1.0 / 720.0
-        p = p * y + 1.0 / 120.0
-        p = p * y + 1.0 / 24.0
-        p = p * y + 1.0 / 6.0
-        p = p * y + 1.0 / 2.0
-        p = p * y + 1.0 / 1.0
-        p = p * y + 1.0 / 1.0
-        p *= p
-        p *= p
-        p *= p
-        p *= p
-        p *= p
-        p *= p
-        out[j] = p
+        i = np.uint64(2) * np.uint64(place[j] + ORIGIN)
+        cdf[j] = table[i]
+        bell[j] = table[i + np.uint64(1)]
 
 
-@helper
-def _taylor(x, rest, density, cdf, n):
-    """Φ by its derivatives at x; ``density`` is exp(−x²)."""
+@inlined
+def _continue(place, rest, cdf, bell, n):
+    """Φ by four derivatives, and exp(−(x + d)²) = exp(−x²) · exp(−(2x + d) d) by six terms of the second."""
     for j in range(n):
+        x = place[j] * CELL
         d = rest[j]
-        q = x[j] * x[j]
-        t = x[j] * (q * (1.0 / 3.0) - 0.5)
+        q = x * x
+        t = (0.5 - q * (1.0 / 3.0)) * x
         t = t * d + (q * (2.0 / 3.0) - (1.0 / 3.0))
-        t = t * d + x[j]
+        t = t * d - x
         t = t * d + 1.0
-        cdf[j] += t * d * density[j] * INVERSE_ROOT_PI
+        u = -(x + x + d) * d
+        p = u * (1.0 / 120.0) + 1.0 / 24.0
+        p = p * u + 1.0 / 6.0
+        p = p * u + 0.5
+        p = p * u + 1.0
+        p = p * u + 1.0
+        b = bell[j]
+        cdf[j] += t * d * (b * INVERSE_ROOT_PI)
+        bell[j] = b * p
+
+
+@inlined
+def _forward(bell, every, cdf, start, size):
+    """Densities times the product of the cdfs before, and the product with this arm's."""
+    for j in range(size):
+        bell[start + j] *= every[j]
+        every[j] *= cdf[start + j]
+
+
+@inlined
+def _backward(bell, every, cdf, start, size):
+    """The sum of what :func:`_forward` left, times the product of the cdfs behind."""
+    total = 0.0
+    for j in range(size):
+        total += bell[start + j] * every[j]
+        every[j] *= cdf[start + j]
+    return total
 
 
 @helper
-def _collect(cdf, density, every, n):
-    """The product of all cdfs, and the density in terms of its own."""
-    for j in range(n):
-        every[j] *= cdf[j]
-        density[j] /= cdf[j]
-
-
-@helper
-def _dot(x, y, n):
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    whole = n - n % 4
-    for j in range(0, whole, 4):
-        a += x[j] * y[j]
-        b += x[j + 1] * y[j + 1]
-        c += x[j + 2] * y[j + 2]
-        d += x[j + 3] * y[j + 3]
-    for j in range(whole, n):
-        a += x[j] * y[j]
-    return a + b + c + d
-
-
-@helper
-def _range(mean, sd):
-    """Lower and upper end, the smallest standard deviation of the arms that matter, and whether some are points."""
-    low, widest, point = -np.inf, 0.0, False
-    for a in range(mean.size):
-        low = max(low, mean[a] - SPREADS * sd[a])
-        widest = max(widest, sd[a])
-        point |= sd[a] == 0.0
-    if point:
-        return low, low, 1.0, point
+def _range(mean, sd, inverse, i):
+    """Lower end, step and number of nodes of row i; no nodes where some arms are points or they would be too many."""
+    k = inverse.size
+    low, widest, least = -np.inf, 0.0, np.inf
+    for a in range(k):
+        low = max(low, mean[i, a] - SPREADS * sd[i, a])
+        widest = max(widest, sd[i, a])
+        least = min(least, sd[i, a])
+    if least == 0.0 or least < POINT * widest:
+        return low, 0.0, 0
     square, slope = 0.0, 0.0
-    for a in range(mean.size):
-        z = max((mean[a] - low) / sd[a], 0.0)
+    for a in range(k):
+        inverse[a] = 1.0 / sd[i, a]
+        z = max((mean[i, a] - low) * inverse[a], 0.0)
         square += z * z
-        slope += z / sd[a]
+        slope += z * inverse[a]
     low += (square - SPREADS * np.sqrt(square)) / slope
     high, least = -np.inf, np.inf
-    for a in range(mean.size):
-        top = mean[a] + SPREADS * sd[a]
-        point |= sd[a] < POINT * widest
-        if top >= low:
-            high = max(high, top)
-            least = min(least, sd[a])
-    return low, high, least, point
+    for a in range(k):
+        top = mean[i, a] + SPREADS * sd[i, a]
+        high = max(high, top)
+        least = min(least, sd[i, a] if top >= low else np.inf)
+    count = np.floor((high - low) / (STEP * least)) + 2.0
+    if not count <= NODES:
+        return low, 0.0, 0
+    return low, (high - low) / (count - 1.0), int(count)
+
+
+@inlined
+def _spread(mean, sd, inverse, low, h, m, i, first, u):
+    """Nodes of the arms in turn, in units of the table: those of arm a begin at ``first[a]``; none where Φ is 1."""
+    end = np.uint64(0)
+    for a in range(inverse.size):
+        first[a] = end
+        scale = UNIT * inverse[a]
+        start, step = (low - mean[i, a]) * scale, h * scale
+        if mean[i, a] + SPREADS * sd[i, a] >= low:
+            size = np.uint64(min(int((END - start) / step) + 1, m))
+            for j in range(size):
+                u[end + j] = start + np.float64(np.int64(j)) * step
+            end += size
+    first[inverse.size] = end
+    return end
 
 
 @kernel(F64_2, F64_2, F64_1, OUT_F64_2)
@@ -128,32 +141,24 @@ def best(mean, sd, table, out):
     ``policies.gauss``.
     """
     n, k = mean.shape
-    x, cdf, rest, every = np.empty(NODES), np.empty(NODES), np.empty(NODES), np.empty(NODES)
-    ratio = np.empty((k, NODES))
+    inverse, every, first = np.empty(k), np.empty(NODES), np.empty(k + 1, np.uint64)
+    u, rest, cdf, bell = np.empty(k * NODES), np.empty(k * NODES), np.empty(k * NODES), np.empty(k * NODES)
     for i in range(n):
-        low, high, least, point = _range(mean[i], sd[i])
-        count = 0.0 if point else np.floor((high - low) / (STEP * least)) + 2.0
-        if point or not count <= NODES:
+        low, h, m = _range(mean, sd, inverse, i)
+        if m == 0:
             out[i, 0] = -1.0
             continue
-        m = int(count)
-        h = (high - low) / (m - 1)
+        size = _spread(mean, sd, inverse, low, h, m, i, first, u)
+        _nearest(u, rest, size)
+        _look(u, table, cdf, bell, size)
+        _continue(u, rest, cdf, bell, size)
         every[:] = 1.0
         for a in range(k):
-            if mean[i, a] + SPREADS * sd[i, a] >= low:
-                scale = math.sqrt(0.5) / sd[i, a]
-                start, step = (low - mean[i, a]) * scale, h * scale
-                for j in range(m):
-                    x[j] = min(start + j * step, TOP)
-                _nearest(x, table, cdf, rest, m)
-                _bell(x, ratio[a], m)
-                _taylor(x, rest, ratio[a], cdf, m)
-                _collect(cdf, ratio[a], every, m)
+            _forward(bell, every, cdf, first[a], first[a + 1] - first[a])
+        every[:] = 1.0
         total = 0.0
-        for a in range(k):
-            out[i, a] = 0.0
-            if mean[i, a] + SPREADS * sd[i, a] >= low:
-                out[i, a] = _dot(ratio[a], every, m) / sd[i, a]
-                total += out[i, a]
+        for a in range(k - 1, -1, -1):
+            out[i, a] = _backward(bell, every, cdf, first[a], first[a + 1] - first[a]) * inverse[a]
+            total += out[i, a]
         for a in range(k):
             out[i, a] /= total

@@ -24,7 +24,7 @@ from tactful.models.hierarchical import Hierarchical
 from tactful.models.parallel import each
 from tactful.policies.protocol import Published
 
-BLOCK = 1 << 14
+BLOCK = 1 << 12  # many of them in a batch: the first goes alone
 FEW_NODES = 16
 
 

@@ -17,6 +17,7 @@ from tactful.policies.grid import coefficients
 from tactful.policies.rules import Rule, sharpened
 
 ROWS = 4096  # at once
+PRODUCTS = 1 << 18  # of one product of matrices: more than these BLAS shares out, and its threads wait for each other
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class Linear:
             one = self._of_one(nodes[0], design[0])
             return one[0][None], one[1][None]
         mean, sd = np.empty((n, k)), np.empty((n, k))
-        for g, rows in by_group(self.group[nodes], ROWS):
+        most = max(1, min(ROWS, PRODUCTS // self._wide[0].size))  # the result stays in a near cache, too
+        for g, rows in by_group(self.group[nodes], most):
             y = design[rows] @ self._wide[g]
             spread = y[:, k:].reshape(-1, k, d)
             mean[rows], sd[rows] = y[:, :k], np.sqrt(np.vecdot(spread, spread))
