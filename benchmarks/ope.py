@@ -1,7 +1,8 @@
 """Off-policy evaluation, measured: estimators on 10⁶ × 28, bootstrap by user, betting, beside numpy (and obp).
 
-Run: python benchmarks/ope.py            (about half a minute)
-     python benchmarks/ope.py --small    (smoke, some seconds)
+Run: python benchmarks/ope.py                  (about a minute)
+     python benchmarks/ope.py --obp WHEEL      beside obp out of its wheel (see obp_peer.py)
+     python benchmarks/ope.py --small          (smoke, some seconds)
 Every ratio is taken in this run: the machine is shared and drifts. Times are the best of several; the bootstrap of
 whole rows, as obp and plain numpy do it, is timed for a few replicates and scaled.
 """
@@ -12,9 +13,11 @@ import argparse
 import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from obp_peer import Peer
 
 from tactful.ope.betting import betting
 from tactful.ope.bootstrap import bootstrap_replicates
@@ -35,6 +38,19 @@ def best(work: Callable[[], Any], runs: int) -> float:
         work()
         times.append(time.perf_counter() - start)
     return min(times)
+
+
+def beside(ours: Callable[[], Any], other: Callable[[], Any], runs: int) -> tuple[float, float]:
+    """How many times faster ours is, and the other's seconds: both best of so many runs in turn, as loads drift."""
+    ours(), other()
+    times = np.empty((runs, 2))
+    for i in range(runs):
+        for j, work in enumerate((ours, other)):
+            start = time.perf_counter()
+            work()
+            times[i, j] = time.perf_counter() - start
+    best_of = times.min(0)
+    return float(best_of[1] / best_of[0]), float(best_of[1])
 
 
 def beyond_inputs(work: Callable[[], Any]) -> float:
@@ -80,39 +96,23 @@ def with_numpy(pmf: Any, q: Any, action: Any, propensity: Any, reward: Any, **_:
     ]
 
 
-def with_obp(pmf: Any, q: Any, action: Any, propensity: Any, reward: Any, **_: Any) -> list[float] | None:
-    try:
-        from obp.ope import DoublyRobust, InverseProbabilityWeighting, SelfNormalizedInverseProbabilityWeighting
-    except ImportError:
-        return None
-    given = {"reward": reward, "action": action, "pscore": propensity, "action_dist": pmf[:, :, None]}
-    return [
-        InverseProbabilityWeighting().estimate_policy_value(**given),
-        SelfNormalizedInverseProbabilityWeighting().estimate_policy_value(**given),
-        DoublyRobust().estimate_policy_value(**given, estimated_rewards_by_reg_model=q[:, :, None]),
-    ]
-
-
-def report_estimators(data: dict[str, Any], runs: int) -> None:
+def report_estimators(data: dict[str, Any], peer: Peer, runs: int) -> None:
     n, k = data["pmf"].shape
     print(f"\nIPS + SNIPS + DR, {n:,} rows × {k} actions")
     read = best(lambda: data["pmf"].sum() + data["q"].sum(), runs)
     values = with_tactful(**data)
     ours = best(lambda: with_tactful(**data), runs)
-    print(f"  tactful   {ours * 1e3:8.1f} ms   {beyond_inputs(lambda: with_tactful(**data)):6.0f} MB beyond the inputs")
-    for name, other in (("numpy", with_numpy), ("obp", with_obp)):
-        found = other(**data)
-        if found is None:
-            print(f"  {name:<9} not installed")
-            continue
-        np.testing.assert_allclose(found, values, rtol=1e-9)
-        taken = best(lambda other=other: other(**data), max(1, runs // 2))
+    memory = beyond_inputs(lambda: with_tactful(**data))
+    print(f"  tactful           {ours * 1e3:8.1f} ms   {memory:6.0f} MB beyond the inputs")
+    for name, other in (("numpy", with_numpy), (peer.name, peer.values)):
+        np.testing.assert_allclose(other(**data), values, rtol=1e-9)
+        ratio, taken = beside(lambda: with_tactful(**data), lambda other=other: other(**data), runs)
         memory = beyond_inputs(lambda other=other: other(**data))
-        print(f"  {name:<9} {taken * 1e3:8.1f} ms   {memory:6.0f} MB   tactful is {taken / ours:.1f} × faster")
+        print(f"  {name:<17} {taken * 1e3:8.1f} ms   {memory:6.0f} MB   tactful is {ratio:.1f} × faster")
     print(f"  numpy's sum of the two inputs, one core: {read * 1e3:.1f} ms")
 
 
-def report_bootstrap(data: dict[str, Any], runs: int, few: int) -> None:
+def report_bootstrap(data: dict[str, Any], peer: Peer, runs: int, few: int) -> None:
     rows = on_rows(data["pmf"], data["q"], data["action"], data["propensity"])
     estimates = [ips(data["reward"], rows.weight), snips(data["reward"], rows.weight), dr(data["reward"], *rows)]
     columns = [e.influence + e.value for e in estimates]
@@ -123,9 +123,8 @@ def report_bootstrap(data: dict[str, Any], runs: int, few: int) -> None:
         return bootstrap_replicates(estimates, data["user"], replicates=REPLICATES)
 
     def whole_rows() -> None:
-        for column in columns:  # as obp: a choice of rows for every estimator and replicate
-            for _ in range(few):
-                column[rng.choice(n, n)].mean()
+        for column in columns:
+            peer.bootstrap(column, few)
 
     def whole_users() -> None:
         totals = np.stack([np.bincount(data["user"], c) for c in columns])
@@ -135,7 +134,7 @@ def report_bootstrap(data: dict[str, Any], runs: int, few: int) -> None:
     ours = best(by_user, runs)
     print(f"\n{REPLICATES:,} bootstrap replicates of 3 estimators, {n:,} rows of {users:,} users")
     print(f"  tactful, Poisson by user     {ours:8.3f} s   {beyond_inputs(by_user):6.0f} MB")
-    for name, other in (("numpy, rows, as obp does", whole_rows), ("numpy, users", whole_users)):
+    for name, other in ((f"{peer.name}, rows", whole_rows), ("numpy, users", whole_users)):
         taken = best(other, 1) * REPLICATES / few
         print(f"  {name:<27}  {taken:8.1f} s   scaled from {few};  tactful is {taken / ours:.0f} × faster")
     alone = np.arange(n)
@@ -153,10 +152,12 @@ def report_betting(data: dict[str, Any], runs: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="a smoke run")
-    small = parser.parse_args().small
+    parser.add_argument("--obp", type=Path, help="obp's wheel, where obp is not installed")
+    asked = parser.parse_args()
+    small, peer = asked.small, Peer(asked.obp)
     data = world(20_000 if small else 1_000_000, 28)
-    report_estimators(data, 3 if small else 9)
-    report_bootstrap(data, 1 if small else 3, 2 if small else 10)
+    report_estimators(data, peer, 3 if small else 9)
+    report_bootstrap(data, peer, 1 if small else 3, 2 if small else 10)
     report_betting(data, 1 if small else 3)
 
 

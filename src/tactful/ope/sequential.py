@@ -70,8 +70,8 @@ def marginalised(of: Trajectories, *, normalised: bool = False) -> Estimate:
     the target and p_t the share of users in it. A state that nobody is in carries no mass.
 
     Consistent where the state is Markov given the action (``markov_test``) and logging visits the states that the
-    target visits; its weights do not grow with the horizon. The weights d_t/p_t · ρ_t that it carries, a user's mean
-    over the periods, are never normalised: below a mean of 1 the target goes where nobody in the log has been.
+    target visits; its weights do not grow with the horizon. Where logging does not, the estimate extrapolates from the
+    nearest states, and no standard error shows it: randomise what moves the state.
     O(u T). Reference: Xie, Ma & Wang 2019, section 3.
     """
     weight, reward = (np.ascontiguousarray(x.T, np.float64) for x in (of.weight, of.reward))

@@ -1,0 +1,187 @@
+"""When sends tire users: sequential estimates where one-step ones answer another question, and the Markov test."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from results import Results
+
+from tactful.kernels import world as kernel
+from tactful.ope.markov import markov_test
+from tactful.ope.sequential import marginalised, pdis, weighted_pdis
+from tactful.ope.trajectories import Trajectories
+from tactful.simulate.engine import MEASURES, Engine
+from tactful.simulate.markov import MarkovWorld
+from tactful.simulate.people import People
+from tactful.simulate.trial import Coin
+from tactful.simulate.world import World
+
+Array = Any
+Cells = dict[str, Any]
+WORLD = World()
+SESSIONS, OPT_OUTS = MEASURES.index("sessions"), MEASURES.index("opt_outs")
+EXPECTED = MEASURES.index("expected_sessions"), MEASURES.index("expected_opt_outs")
+
+
+def markov(settings: dict[str, Any], results: Results) -> dict[str, Any]:
+    """Errors of estimators in a world whose values are known exactly, for each probability of sending."""
+    world, days, p = MarkovWorld(after=0.0), settings["days"], settings["logging"]
+    targets = settings["targets"]
+    truth = [float(world.value(np.tile([1 - q, q], (world.levels, 1)), days).sum()) for q in targets]
+
+    def measure() -> dict[str, Any]:
+        error = np.zeros((settings["logs"], len(targets), 4))
+        for i in range(settings["logs"]):
+            log = world.simulate(settings["users"], days, Coin(p), seed=settings["seed"] + i, salt=f"log {i}").log
+            shape = (settings["users"], days)
+            level, action = np.full(shape, -1), np.zeros(shape, np.int64)
+            reward, at = np.full(shape, np.nan), (log.user, log.period - log.period.min())
+            level[at], action[at] = log.context[:, 0].astype(np.int64), log.action
+            reward[at] = log.outcomes["engaged"].value
+            for j, q in enumerate(targets):
+                weight = np.where(action == 1, q / p, (1 - q) / (1 - p))
+                one = Trajectories.of(weight, reward, level >= 0, level)
+                mean = (one.weight * one.reward).sum() / one.weight[one.alive].sum()
+                step = mean * one.alive.sum() / settings["users"]
+                found = [pdis(one).value, weighted_pdis(one).value, marginalised(one).value, step]
+                error[i, j] = np.array(found) - truth[j]
+        names = ("pdis", "weighted pdis", "mis", "one-step")
+        spread = error.std(0, ddof=1)
+        return {
+            f"{q:g}": {"truth": truth[j]}
+            | {
+                name: {"bias": error[:, j, m].mean(), "error": spread[j, m] / np.sqrt(len(error)), "sd": spread[j, m]}
+                for m, name in enumerate(names)
+            }
+            for j, q in enumerate(targets)
+        }
+
+    results.once("errors", measure)
+    return results.cells()
+
+
+def live(people: People, seed: int, days: int, chance: Array, measures: tuple[int, ...]) -> dict[str, Array]:
+    """Slot by slot, (t, n): whether there was a send, who could get one, fatigue before it, and what came of it."""
+    rng, engine = np.random.default_rng((seed, 1)), Engine(WORLD.config, seed, 1)
+    slots = days * len(WORLD.config.slots)
+    made = {name: np.empty((slots, people.n)) for name in ("fatigue", *map(str, measures))}
+    made |= {name: np.empty((slots, people.n), np.bool_) for name in ("send", "alive")}
+    for t in range(slots):
+        made["fatigue"][t], made["alive"][t] = people.state[:, kernel.FATIGUE], people.alive
+        made["send"][t] = rng.random(people.n) < chance
+        out = np.zeros((people.n, 1, len(MEASURES)))
+        engine.slots(people, t, np.ascontiguousarray(made["send"][t][:, None]), out)
+        for m in measures:
+            made[str(m)][t] = out[:, 0, m]
+    return made
+
+
+def true_values(settings: dict[str, Any]) -> dict[str, list[float]]:
+    """Expected sessions and opt-outs per user of sending with each probability, on another population."""
+    n, found = settings["truth_users"], {}
+    for q in settings["targets"]:
+        total = np.zeros(2)
+        for first in range(0, n, 10_000):
+            people = WORLD.people(min(10_000, n - first), seed=settings["seed"] - 1, first_user=first, threads=1)
+            made = live(people, settings["seed"] - 1 + first, settings["days"], q, EXPECTED)
+            total += [made[str(m)].sum() for m in EXPECTED]
+        found[f"{q:g}"] = (total / n).tolist()
+    return found
+
+
+def one_trial(settings: dict[str, Any], seed: int, doses: list[float]) -> dict[str, Any]:
+    """Estimates of each probability of sending, (rewards, targets), and the errors of their differences."""
+    people = WORLD.people(settings["users"], seed=seed, threads=1)
+    n, chance = people.n, np.random.default_rng((seed, 2)).choice(doses, people.n)
+    made = live(people, seed, settings["days"], chance, (SESSIONS, OPT_OUTS))
+    send, alive = made["send"], made["alive"]
+    usual = people.visits / len(send)  # organic visits of the 28 days before: the same whatever is done
+    state = (made["fatigue"] / settings["bucket"]).astype(np.int64)
+    values = np.empty((2, len(settings["prices"]), len(settings["targets"])))
+    errors, influence = [], np.empty((len(settings["targets"]), n))
+    for r, price in enumerate(settings["prices"]):
+        reward = made[str(SESSIONS)] - price * made[str(OPT_OUTS)] - usual
+        gone = reward[~alive].sum()
+        for j, q in enumerate(settings["targets"]):
+            weight = np.where(send, q / chance, (1 - q) / (1 - chance))
+            found = marginalised(Trajectories.of(weight.T, reward.T, alive.T, state.T), normalised=True)
+            mean = (weight * reward)[alive].sum() / weight[alive].sum()
+            values[0, r, j] = found.value + people.visits.mean()
+            values[1, r, j] = (mean * alive.sum() + gone) / n + people.visits.mean()
+            influence[j] = found.influence
+        apart = influence[:, None, :] - influence[None, :, :]
+        errors.append(np.sqrt((apart**2).sum(2)) / n)
+    return {"mis": values[0].tolist(), "one": values[1].tolist(), "error": np.array(errors).tolist()}
+
+
+def trial(settings: dict[str, Any], results: Results) -> dict[str, Any]:
+    """Which of two probabilities of sending is better: how often sequential and one-step estimates say it rightly."""
+    truth = results.once("truth", lambda: true_values(settings))
+    for name, doses in (("doses at random", settings["doses"]), ("one dose", settings["dose"])):
+        logs = settings["logs" if len(doses) > 1 else "logs_one_dose"]
+
+        def measure(doses: list[float] = doses, logs: int = logs, name: str = name) -> dict[str, Any]:
+            began, made = time.perf_counter(), []
+            for i in range(logs):
+                made.append(one_trial(settings, settings["seed"] + i, doses))
+                if i % 50 == 49:
+                    print(f"trial, {name}: {i + 1}, {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+            return compare(settings, truth, {key: np.array([m[key] for m in made]) for key in made[0]})
+
+        results.once(name, measure)
+    return results.cells()
+
+
+def compare(settings: dict[str, Any], truth: dict[str, list[float]], made: dict[str, Array]) -> dict[str, Any]:
+    """By reward and pair of targets: the true difference, whether it is told, and what each estimate says of it."""
+    found: dict[str, Any] = {"logs": len(made["mis"])}
+    targets = settings["targets"]
+    for r, price in enumerate(settings["prices"]):
+        true = np.array([truth[f"{q:g}"][0] - price * truth[f"{q:g}"][1] for q in targets])
+        means = {key: made[key][:, r].mean(0).tolist() for key in ("mis", "one")}
+        found[f"price {price:g}"] = {"truth": true.tolist()} | means | {"pairs": []}
+        for k in range(len(targets)):
+            for j in range(k):
+                apart = true[k] - true[j]
+                said, once = (made[key][:, r, k] - made[key][:, r, j] for key in ("mis", "one"))
+                error = made["error"][:, r, k, j]
+                told = np.abs(apart) > 2 * error
+                right = said * apart > 0
+                found[f"price {price:g}"]["pairs"].append({
+                    "pair": [targets[j], targets[k]], "true": apart, "mis": said.mean(), "error": error.mean(),
+                    "told": told.mean(), "right": right[told].mean() if told.any() else None,
+                    "right, all": right.mean(), "one-step": once.mean(), "one-step right": (once * apart > 0).mean(),
+                })  # fmt: skip
+    return found
+
+
+def hidden_lag(rng: np.random.Generator, users: int, periods: int, lag: float) -> tuple[Trajectories, Array]:
+    """A state that remembers the last action, and a reward of which ``lag`` log-odds hang on the one before."""
+    action = (rng.random((users, periods)) < 0.4).astype(np.int64)
+    before, older = (np.pad(action, ((0, 0), (k, 0)))[:, :periods] for k in (1, 2))
+    odds = -1 + 0.8 * action - 0.5 * before - lag * older
+    reward = (rng.random((users, periods)) < 1 / (1 + np.exp(-odds))).astype(float)
+    left = np.cumsum(rng.random((users, periods)) < 0.03 * action, 1)
+    alive = np.concatenate([np.ones((users, 1), bool), left[:, :-1] == 0], 1)
+    return Trajectories.of(np.ones(alive.shape), np.where(alive, reward, np.nan), alive, before), action
+
+
+def lag(settings: dict[str, Any], results: Results) -> dict[str, Any]:
+    """Shares of logs in which the Markov test refutes the state at .05."""
+    for i, users in enumerate(settings["users"]):
+        for j, hidden in enumerate(settings["lags"]):
+            logs = settings["logs" if hidden == 0 else "logs_power"]
+
+            def measure(
+                at: tuple[int, int] = (i, j), users: int = users, hidden: float = hidden, n: int = logs
+            ) -> Cells:
+                rng = np.random.default_rng((settings["seed"], *at))
+                made = (hidden_lag(rng, users, settings["periods"], hidden) for _ in range(n))
+                refuted = np.mean([markov_test(*log).p_value < 0.05 for log in made])
+                return {"users": users, "lag": hidden, "logs": n, "refuted": float(refuted)}
+
+            results.once(f"{users} users, lag {hidden:g}", measure)
+    return results.cells()
