@@ -1,0 +1,149 @@
+"""The tables of the README, from the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+START, END = "<!-- tables -->\n", "<!-- /tables -->"
+MARKS = (0.80, 0.90, 0.95)
+TITLES = {
+    "plain": "Plain world: independent decisions, a smooth surface over hour and frequency",
+    "notifications": "Notification world: users tire, form habits and leave",
+    "rough": "Rough world: every (segment, action) has a rate of its own",
+    "few": "Few segments: two, with 1,000 decisions a week each",
+    "much": "Much data: the plain world with ten times the decisions",
+    "long": "The plain world for two years",
+}
+DEFAULT = "Hierarchical"
+EXPLORERS = {  # by their name in the runs
+    DEFAULT: "Thompson, β = 2 (the default)",
+    "Thompson, β = 1": "plain Thompson (β = 1)",
+    "Thompson, β = 4": "Thompson, β = 4",
+    "β grows": "Thompson, β from 1 to 7",
+    "Thompson, width ¼": "Thompson, deviations × ¼",
+    "UCB": "UCB, one deviation",
+    "inverse gap, γ = 1000": "inverse gap, γ = 1000",
+    "greedy": "greedy",
+    "β = 2, uniform 1 %": "Thompson, β = 2, uniform share 1 % instead of 3 %",
+}
+ORDER = (
+    DEFAULT, "Linear", "Logistic", "Conjugate", "separate arms, β = 2", "separate arms", "pooled arms", "VW SquareCB",
+    "VW bagging", "MABWiser LinUCB", "MABWiser LinTS", "bayesianbandits", "uniform",
+)  # fmt: skip
+
+
+class Table(NamedTuple):
+    """One table, and the numbers in it that a run records."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    metrics: Mapping[str, float]
+
+    def markdown(self) -> str:
+        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
+        return "\n".join([f"**{self.title}**", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
+
+
+class Runs:
+    """Runs by world and method."""
+
+    def __init__(self, runs: Sequence[Mapping[str, Any]], config: Mapping[str, Any], users: int | None = None) -> None:
+        self.runs, self.config, self.fixed = runs, config, users
+
+    def of(self, world: str, method: str) -> list[Mapping[str, Any]]:
+        return [r for r in self.runs if r["world"] == world and r["method"] == method]
+
+    def has(self, world: str, method: str) -> bool:
+        return any(r["world"] == world and r["method"] == method for r in self.runs)
+
+    def shares(self, world: str, method: str, seeds: set[int] | None = None) -> np.ndarray:
+        """(seeds, weeks) share of the oracle's utility."""
+        return np.array([r["share"] for r in self.of(world, method) if seeds is None or r["seed"] in seeds])
+
+    def users(self, world: str) -> int:
+        """Decisions a week."""
+        return self.fixed or int(self.config["worlds"][world]["users"])
+
+    def weeks_to(self, world: str, method: str, mark: float) -> int | None:
+        """Weeks of data after which the mean over seeds is at the mark, and stays there; None: never."""
+        above = self.shares(world, method).mean(0) >= mark
+        if not above[-1]:
+            return None
+        return int(above.size - above[::-1].argmin()) if not above.all() else 0
+
+
+def mean_se(x: np.ndarray, digits: int = 3) -> str:
+    """Mean ± standard error over seeds."""
+    se = x.std(ddof=1) / np.sqrt(x.size) if x.size > 1 else 0.0
+    return f"{x.mean():.{digits}f} ± {se:.{digits}f}"
+
+
+def tables(runs: Runs) -> list[Table]:
+    """Every table, in the README's order."""
+    worlds = [w for w in TITLES if runs.has(w, "separate arms")]
+    made = [of_world(runs, w) for w in worlds if runs.has(w, "uniform")]
+    made.append(explorers(runs, [w for w in worlds if runs.has(w, "greedy")]))
+    extra = [w for w in worlds if not runs.has(w, "uniform")]
+    return [*made, *(of_world(runs, w) for w in extra)]
+
+
+def of_world(runs: Runs, world: str) -> Table:
+    rows, metrics = [], {}
+    for method in ORDER:
+        if not runs.has(world, method):
+            continue
+        share, mine = runs.shares(world, method), runs.of(world, method)
+        weeks, users = share.shape[1], runs.users(world)
+        marks = [runs.weeks_to(world, method, m) for m in MARKS]
+        regret = np.array([r["regret"] for r in mine]) / (users * weeks) * 1000
+        quits = np.array([r["opt_outs"] for r in mine]) / (users * weeks) * 10_000
+        rows.append(
+            [
+                f"**{method}**" if method == DEFAULT else method,
+                mean_se(share[:, 1:8].mean(1)),
+                mean_se(share[:, 1:].mean(1)),
+                mean_se(share[:, -1]),
+                *("–" if w is None else f"{w} ({w * users / 1000:,.0f}k)" for w in marks),
+                f"{regret.mean():.0f}",
+                f"{quits.mean():.0f}",
+                f"{np.median([r['seconds'] for r in mine]):.1f}",
+            ]
+        )
+        metrics |= {f"{world}/{method}/share": float(share[:, 1:].mean())}
+        metrics |= {f"{world}/{method}/weeks_to_{m}": float(w) for m, w in zip(MARKS, marks, strict=True) if w}
+    columns = [
+        "", "share, weeks 2–8", "share, all weeks from 2", "last week", "weeks (decisions) to 80 %", "90 %", "95 %",
+        "regret", "opt-outs", "CPU s",
+    ]  # fmt: skip
+    seeds = len(runs.of(world, "separate arms"))
+    return Table(f"{TITLES[world]} ({seeds} seeds, {runs.users(world):,} decisions a week)", columns, rows, metrics)
+
+
+def explorers(runs: Runs, worlds: Sequence[str]) -> Table:
+    """The default model under several explorers, on the seeds that all of them have."""
+    rows, metrics = [], {}
+    names = {m: name for m, name in EXPLORERS.items() if all(runs.has(w, m) for w in worlds)}
+    seeds = {w: set.intersection(*({r["seed"] for r in runs.of(w, m)} for m in names)) for w in worlds}
+    for method, name in names.items():
+        cells = []
+        for world in worlds:
+            share = runs.shares(world, method, seeds[world])
+            cells += [mean_se(share[:, 1:8].mean(1)), mean_se(share[:, 1:].mean(1))]
+            metrics[f"explorers/{world}/{method}"] = float(share[:, 1:].mean())
+        rows.append([name, *cells])
+    columns = ["", *(f"{w}, {span}" for w in worlds for span in ("weeks 2–8", "from 2"))]
+    counts = ", ".join(f"{len(seeds[w])} in {w}" for w in worlds)
+    return Table(
+        f"Hierarchical under several explorers: share of the oracle's utility (seeds: {counts})", columns, rows, metrics
+    )
+
+
+def readme(runs: Runs, text: str) -> str:
+    """The README with its tables anew."""
+    before, _, rest = text.partition(START)
+    _, _, after = rest.partition(END)
+    return before + START + "\n".join(t.markdown() for t in tables(runs)) + END + after

@@ -1,0 +1,107 @@
+"""The tables of the README, from the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import binom
+
+START, END = "<!-- tables -->\n", "<!-- /tables -->"
+LEARNT = 4  # weeks until the first policy that has learned from anything
+METHODS = (
+    "Hierarchical",
+    "Hierarchical, half-life 8 weeks",
+    "Hierarchical, certainty 99 %",
+    "Conjugate",
+    "Hierarchical, no limits",
+    "constrained oracle",
+    "the start, kept",
+)
+
+
+class Table(NamedTuple):
+    """One table, and the numbers in it that a run records."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    metrics: Mapping[str, float]
+
+    def markdown(self) -> str:
+        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
+        return "\n".join([f"**{self.title}**", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
+
+
+def column(runs: Sequence[Mapping[str, Any]], method: str, name: str) -> np.ndarray:
+    """(seeds, weeks) one figure of a method, from the first policy that has learned."""
+    return np.array([r[name] for r in runs if r["method"] == method])[:, LEARNT:]
+
+
+def figure(x: np.ndarray, scale: float = 1.0, digits: int = 2) -> str:
+    """Mean ± standard error over seeds."""
+    x = scale * x
+    se = x.std(ddof=1) / np.sqrt(x.size) if x.size > 1 else 0.0
+    return f"{x.mean():.{digits}f} ± {se:.{digits}f}"
+
+
+def tables(runs: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> list[Table]:
+    """Every table, in the README's order."""
+    return [kept(runs, config), worth(runs)]
+
+
+def kept(runs: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> Table:
+    ceiling, volume = config["limits"]["opted_out"], config["limits"]["sends_per_period"]
+    rows, metrics = [], {}
+    for method in METHODS:
+        expected, n = column(runs, method, "expected"), column(runs, method, "n")
+        count, sends = column(runs, method, "opt_outs"), column(runs, method, "sends")
+        surely = count > binom.ppf(0.95, n, ceiling)
+        above = (expected > ceiling).mean(1)
+        rows.append(
+            [
+                method,
+                figure(expected.mean(1), 100, 3),
+                f"{100 * expected.max(1).mean():.3f}",
+                figure(above, 100, 1),
+                figure((count / n > ceiling).mean(1), 100, 1),
+                figure(surely.mean(1), 100, 1),
+                figure(sends.mean(1)),
+                figure((sends > volume * 1.001).mean(1), 100, 1),
+            ]
+        )
+        metrics |= {f"above/{method}": float(above.mean()), f"rate/{method}": float(expected.mean())}
+    columns = [
+        "", "expected opt-outs, %", "highest week", "weeks above the ceiling, %", "realised above, %",
+        "surely above, %", "sends a week", "weeks above the volume, %",
+    ]  # fmt: skip
+    title = f"Limits: {100 * ceiling:g} % opt-outs per decision and {volume:g} sends a week, weeks {LEARNT + 1} on"
+    return Table(title, columns, rows, metrics)
+
+
+def worth(runs: Sequence[Mapping[str, Any]]) -> Table:
+    rows, metrics = [], {}
+    oracle = column(runs, "constrained oracle", "gain")
+    for method in METHODS:
+        gain, n = column(runs, method, "gain"), column(runs, method, "n")
+        best = oracle[: len(gain)]  # the same seeds: runs go seed by seed
+        share = gain.mean(1) / best.mean(1)
+        late = gain[:, -13:].mean(1) / best[:, -13:].mean(1)
+        refused = np.mean([r["refused"] for r in runs if r["method"] == method])
+        last = n[:, -1] / column(runs, method, "n")[:, 0]
+        rows.append(
+            [method, figure(gain.mean(1), digits=3), figure(share), figure(late), figure(100 * last, digits=1),
+             f"{refused:.1f}"]
+        )  # fmt: skip
+        metrics |= {f"share/{method}": float(share.mean())}
+    columns = ["", "gain per decision", "of the constrained oracle", "in the last quarter", "reachable at the end, %",
+               "weeks without a policy"]  # fmt: skip
+    return Table("What it is worth: sessions − 15 · opt-outs, beyond sending nothing that week", columns, rows, metrics)
+
+
+def readme(runs: Sequence[Mapping[str, Any]], config: Mapping[str, Any], text: str) -> str:
+    """The README with its tables anew."""
+    before, _, rest = text.partition(START)
+    _, _, after = rest.partition(END)
+    return before + START + "\n".join(t.markdown() for t in tables(runs, config)) + END + after
