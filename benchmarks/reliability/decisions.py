@@ -107,4 +107,4 @@ if __name__ == "__main__":
     wrong += compare("linear", linear(arms=ARMS), n // 10 if small else n, 2)
     wrong += compare("bank", bank(arms=ARMS), n // 10, 3)
     wrong += fit(200_000 if small else 10_000_000, 4)
-    sys.exit(wrong > 0)
+    sys.exit(int(wrong > 0))
