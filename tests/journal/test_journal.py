@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
@@ -38,7 +39,7 @@ def test_what_was_recorded_is_read_back_in_order_and_by_another_process_too(jour
     assert [row.event for row in journal.read()] == batch
     assert [row.seq for row in journal.read()] == [1, 2, 3]
     assert journal.count() == {"decision": 1, "outcome": 1, "send": 1}
-    with sqlite3.connect(tmp_path / "j.db") as raw:
+    with closing(sqlite3.connect(tmp_path / "j.db")) as raw:
         assert raw.execute("SELECT count(*) FROM tactful_events").fetchone() == (3,)
         assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert [row.event for row in journal.read(after=2)] == batch[2:]
@@ -215,7 +216,7 @@ def test_what_is_no_journal_is_refused_in_one_line(url, message):
 
 def test_a_newer_journal_and_another_file_are_refused(tmp_path):
     Journal(tmp_path / "j.db").close()
-    with sqlite3.connect(tmp_path / "j.db") as raw:
+    with closing(sqlite3.connect(tmp_path / "j.db")) as raw, raw:
         raw.execute("INSERT INTO tactful_journal VALUES (2)")
     with pytest.raises(JournalError, match="update tactful"):
         Journal(tmp_path / "j.db")

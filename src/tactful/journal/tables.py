@@ -78,18 +78,26 @@ def connect(url: str | Path) -> sa.Engine:
         hooks.listen(engine, "connect", _durable)
         hooks.listen(engine, "begin", _immediate)
     try:
+        _prepare(engine, where)
+    except JournalError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _prepare(engine: sa.Engine, where: str) -> None:
+    """The tables, where they are not there yet; a newer journal is refused."""
+    try:
         metadata.create_all(engine)
         with engine.begin() as connection:
             found = connection.execute(sa.select(sa.func.max(about.c.format))).scalar()
             if found is None:
                 connection.execute(upsert(engine, about).on_conflict_do_nothing(), [{"format": FORMAT}])
     except SQLAlchemyError as error:
-        raise JournalError(
-            f"cannot be opened ({reason(error)})", where, "check the path, the disk, the server"
-        ) from None
+        do = "check the path, the disk, the server"
+        raise JournalError(f"cannot be opened ({reason(error)})", where, do) from None
     if found is not None and found > FORMAT:
         raise JournalError(f"a journal of format {found}; this tactful reads {FORMAT}", where, "update tactful")
-    return engine
 
 
 def fetch(engine: sa.Engine, query: Any) -> Sequence[Any]:

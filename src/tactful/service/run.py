@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -26,9 +27,11 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
     source = _source(settings)
     decider = Decider(_folder(source), settings.serving)
     watcher = Watcher(decider, source, every_s=settings.watch_s) if settings.watch_s else None
-    app = create_app(settings, decider, Journal(settings.journal), watcher)
-    announce(f"serving policy {decider.live().version or 'none: the fallback'} on {settings.host}:{settings.port}")
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", access_log=False, server_header=False)
+    with Journal(settings.journal) as journal:
+        app = create_app(settings, decider, journal, watcher)
+        announce(f"serving policy {decider.live().version or 'none: the fallback'} on {settings.host}:{settings.port}")
+        options: dict[str, Any] = {"log_level": "warning", "access_log": False, "server_header": False}
+        uvicorn.run(app, host=settings.host, port=settings.port, **options)
 
 
 def _source(settings: Settings) -> str | RegistrySource:
