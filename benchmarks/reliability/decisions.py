@@ -105,6 +105,6 @@ if __name__ == "__main__":
     n = 5_000 if small else 1_000_000
     wrong = compare("table", table(arms=ARMS), n, 1)
     wrong += compare("linear", linear(arms=ARMS), n // 10 if small else n, 2)
-    wrong += compare("bank", bank(arms=ARMS), n // 10, 3)
+    wrong += compare("bank", bank(arms=ARMS), n // 10 if small else n, 3)
     wrong += fit(200_000 if small else 10_000_000, 4)
     sys.exit(int(wrong > 0))
