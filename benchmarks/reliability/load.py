@@ -12,23 +12,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from running import KEY, service
 
 from tactful.core.actions import ActionSpace
 from tactful.core.segments import Segments
@@ -36,7 +33,6 @@ from tactful.journal.journal import Journal
 from tactful.policies.artifact import save
 from tactful.policies.table import Table
 
-KEY = "load-test-key-of-32-characters!!"
 SPACE = ActionSpace.grid(["08:00", "12:00", "18:00", "21:30"], [1, 2, 3, 5, 7])
 LUA = """
 local n = 0
@@ -49,30 +45,11 @@ end
 """
 
 
-@contextmanager
-def service(folder: Path) -> Iterator[str]:
-    """``tactful serve`` in a process of its own, on a free port of loopback."""
-    paths = ["ios", "ios/new", "web"]
-    pmf = np.random.default_rng(0).dirichlet(np.ones(SPACE.k), len(Segments.of(paths)))
-    save(Table.of(SPACE, Segments.of(paths), pmf, uniform=0.03), folder / "policy")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [Path(sys.executable).with_name("tactful"), "serve", "--policy", folder / "policy"]
-    command += ["--journal", folder / "journal.db", "--port", str(port)]
-    server = subprocess.Popen(command, env=os.environ | {"TACTFUL_API_KEY": KEY}, stdout=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"{url}/health").read()  # noqa: S310 - loopback
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield url
-    finally:
-        server.terminate()
-        print(f"the service ended with {server.wait(30)}")
+def publish(folder: Path) -> None:
+    """A random policy for three segments."""
+    tree = Segments.of(["ios", "ios/new", "web"])
+    pmf = np.random.default_rng(0).dirichlet(np.ones(SPACE.k), len(tree))
+    save(Table.of(SPACE, tree, pmf, uniform=0.03), folder / "policy")
 
 
 def client(port: int, worker: int, connections: int, seconds: float) -> tuple[list[str], list[float], int]:
@@ -188,7 +165,8 @@ if __name__ == "__main__":
     small = parser.parse_args().small
     with tempfile.TemporaryDirectory() as name:
         here, kept = Path(name), True
-        with service(here) as url:
+        publish(here)
+        with service("--policy", here / "policy", "--journal", here / "journal.db") as url:
             kept &= load(url, here, 3 if small else 60)
             kept &= wrk(url, here, 3 if small else 60)
             kept &= keyless(url)

@@ -12,21 +12,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from running import KEY, service
 
 import tactful as tt
 from tactful.core.actions import time_us
@@ -40,7 +37,6 @@ from tactful.simulate.engine import MEASURES, Engine
 from tactful.simulate.plans import Geometry
 from tactful.simulate.world import World
 
-KEY = "end-to-end-key-of-32-characters!"
 DAY = 86_400_000_000
 WEEK = 7 * DAY
 BATCH = 500
@@ -59,31 +55,6 @@ opted_out = -15.0
 [log]
 propensities_are = "logged"
 """
-
-
-@contextmanager
-def service(folder: Path) -> Iterator[str]:
-    """``tactful serve`` in a process of its own, looking for a newer policy twice a second."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (folder / "service.toml").write_text(
-        f'[service]\npolicy = "{folder}/policy"\njournal = "{folder}/journal.db"\nport = {port}\nwatch_s = 0.5\n'
-    )
-    command = [Path(sys.executable).with_name("tactful"), "serve", "--config", folder / "service.toml"]
-    server = subprocess.Popen(command, env=os.environ | {"TACTFUL_API_KEY": KEY}, stdout=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"{url}/health").read()  # noqa: S310 - loopback
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield url
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 def call(url: str, path: str, body: Any = None) -> Any:
@@ -207,7 +178,10 @@ if __name__ == "__main__":
         )
         held: list[dict[str, Any]] = []
         policy = uniform(world.actions)
-        with service(folder) as url:
+        (folder / "service.toml").write_text(
+            f'[service]\npolicy = "{folder}/policy"\njournal = "{folder}/journal.db"\nwatch_s = 0.5\n'
+        )
+        with service("--config", folder / "service.toml") as url:
             for week in range(weeks):
                 wait_for(url, policy.version, first + week)
                 events = audience.week(url, week, first + week)
