@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from regret_tables import END, START, Table  # those of 004_regret, which run.py finds
 from scipy.stats import binom
 
-START, END = "<!-- tables -->\n", "<!-- /tables -->"
 LEARNT = 4  # weeks until the first policy that has learned from anything
 METHODS = (
     "Hierarchical",
@@ -19,19 +19,6 @@ METHODS = (
     "constrained oracle",
     "the start, kept",
 )
-
-
-class Table(NamedTuple):
-    """One table, and the numbers in it that a run records."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    metrics: Mapping[str, float]
-
-    def markdown(self) -> str:
-        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
-        return "\n".join([f"**{self.title}**", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
 
 
 def column(runs: Sequence[Mapping[str, Any]], method: str, name: str) -> np.ndarray:

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from regret_tables import END, START, Table  # those of 004_regret, which run.py finds
 
-START, END = "<!-- tables -->\n", "<!-- /tables -->"
 METHODS = ("separate arms", "Conjugate", "Hierarchical")
-
-
-class Table(NamedTuple):
-    """One table, and the numbers in it that a run records."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    metrics: Mapping[str, float]
-
-    def markdown(self) -> str:
-        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
-        return "\n".join([f"**{self.title}**", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
 
 
 def of(runs: Sequence[Mapping[str, Any]], part: str, method: str) -> list[Mapping[str, Any]]:
