@@ -27,7 +27,6 @@ from tactful.learn.check import Check, check
 from tactful.learn.evaluate import evaluate
 from tactful.learn.evaluation import Entry, Evaluation, Role
 from tactful.learn.publish import SENDS, expected, node_pmf, publish
-from tactful.learn.serve import locate
 from tactful.learn.targets import empirical
 from tactful.models.hierarchical import Hierarchical, HierarchicalPosterior
 from tactful.policies.artifact import save
@@ -139,7 +138,7 @@ def one_step_truth(simulated: Simulated, policy: Published, rows: Bool) -> dict[
     log = simulated.log
     if log.propensities is None:
         raise SpecError("the simulated log has no propensity vectors", "simulate", "simulate it again")
-    served = node_pmf(policy)[locate(policy, log.segments, log.segment)]
+    served = node_pmf(policy)[policy.segments.locate(log.segments)[log.segment]]
 
     def value(pmf: F64, outcome: str | Objective) -> float:
         return float(simulated.value(pmf, outcome)[rows].mean())

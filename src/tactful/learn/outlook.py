@@ -10,7 +10,8 @@ from tactful.core.arrays import F64
 from tactful.core.log import Log
 from tactful.errors import NothingToSayError
 from tactful.learn.prospects import Prospect, Prospects, kept, seen
-from tactful.learn.targets import Logging, Side, on_log, resolve
+from tactful.learn.sides import side_of
+from tactful.learn.targets import Logging, Side, resolve
 from tactful.learn.usable import Name, check_askable, usable
 from tactful.learn.volume import volume
 from tactful.ope.intervals import user_totals
@@ -37,8 +38,7 @@ def prospects_of(
     log = log.take(rows)
     if log.propensity is None:
         raise NothingToSayError("propensities are estimated: a gate refuses them", "propensity", "randomise a slice")
-    none = np.zeros((0, 1, len(log.segments), log.actions.k))
-    side = on_log(policy, log, log.propensity, none, np.zeros(log.n, np.int64))
+    side = side_of(policy, log, log.propensity)
     largest = side.largest
     if largest is None and min_propensity is not None:
         largest = volume(policy, log).largest / min_propensity

@@ -8,14 +8,13 @@ import numpy as np
 
 from tactful.core.arrays import F64, I64, U64, Bool, Text
 from tactful.core.draw import draw_key
-from tactful.core.segments import Segments
 from tactful.errors import PolicyError
 from tactful.kernels import shares
 from tactful.learn import tabled
 from tactful.learn.keys import arms_of, uniforms
 from tactful.learn.pmfs import pmf_of
 from tactful.policies.base import CONTROL, UNIFORM
-from tactful.policies.protocol import Policy, Published
+from tactful.policies.protocol import Published
 from tactful.policies.table import Table
 
 BLOCK = 1 << 16
@@ -112,8 +111,3 @@ def _block(policy: Published, arm: Text, nodes: I64, eligible: Bool | None, cont
             pmf = policy.arms.pmf(name, np.empty((rows.size, policy.actions.k)), policy.actions)
             out[rows] = served(pmf, None if eligible is None else eligible[rows], 0.0)
     return out
-
-
-def locate(policy: Policy, segments: Segments, segment: I64) -> I64:
-    """(n,) nodes of the policy's tree for rows (n,) of another tree: the same path or its nearest ancestor."""
-    return policy.segments.locate(segments)[segment]

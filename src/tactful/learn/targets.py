@@ -9,12 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tactful.core.actions import ActionSpace
-from tactful.core.arrays import F64, I64, Bool
-from tactful.core.draw import ONE
+from tactful.core.arrays import F64, Bool
 from tactful.core.log import Log, Split
 from tactful.errors import PolicyError
-from tactful.learn.pmfs import context_of, pmf_of
-from tactful.learn.serve import BLOCK, locate, served
 from tactful.policies.artifact import load
 from tactful.policies.protocol import Published
 from tactful.policies.table import Table, always, uniform
@@ -96,34 +93,3 @@ def in_sample(policy: Published | Logging, log: Log) -> Bool:
     if lineage.trained_until is not None and log.decided_at is not None:
         rows &= log.decided_at < lineage.trained_until
     return rows
-
-
-def on_log(policy: Published | Logging, log: Log, propensity: F64, q: F64, fold: I64) -> Side:
-    """What a policy would have done on each row, in blocks: no (n, k) array is kept.
-
-    Parameters
-    ----------
-    propensity
-        (n,) of the logged actions.
-    q
-        (o, f, s, k) reward model of each outcome and fold, by node of the log's tree.
-    fold
-        (n,) fold of each row.
-    """
-    if isinstance(policy, Logging):
-        return Side(np.ones(log.n), q[:, fold, log.segment, log.action], 0, 1.0)
-    weight, q_target = np.empty(log.n), np.empty((len(q), log.n))
-    unsupported, largest = 0, 0.0
-    nodes = locate(policy, log.segments, log.segment)
-    for start in range(0, log.n, BLOCK):
-        rows = slice(start, start + BLOCK)
-        may = None if log.eligible is None else log.eligible[rows]
-        pmf = served(pmf_of(policy, nodes[rows], context_of(policy, log, rows)), may, policy.uniform) / ONE
-        weight[rows] = pmf[np.arange(len(pmf)), log.action[rows]] / propensity[rows]
-        for o in range(len(q)):
-            q_target[o, rows] = np.einsum("na,na->n", pmf, q[o, fold[rows], log.segment[rows]])
-        if log.propensities is not None:
-            e = log.propensities[rows]
-            unsupported += int(np.count_nonzero(((pmf > 0) & (e == 0)).any(1)))
-            largest = max(largest, float(np.max(pmf / np.where(e > 0, e, np.inf), initial=0.0)))
-    return Side(weight, q_target, unsupported, largest if log.propensities is not None else None)

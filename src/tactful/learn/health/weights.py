@@ -10,7 +10,7 @@ import numpy as np
 from tactful.core.arrays import F64, I64
 from tactful.core.log import Log
 from tactful.learn.health.finding import EACH, Finding
-from tactful.learn.targets import on_log
+from tactful.learn.sides import side_of
 from tactful.ope.tails import log_evidence
 from tactful.ope.verdicts import Health
 from tactful.policies.table import uniform
@@ -18,8 +18,7 @@ from tactful.policies.table import uniform
 
 def uniform_weight(log: Log, propensity: F64) -> F64:
     """(n,) the weights of the uniform policy: it takes every action, so it meets every fault of the propensities."""
-    flat = np.zeros((0, 1, len(log.segments), log.actions.k))
-    return on_log(uniform(log.actions), log, propensity, flat, np.zeros(log.n, np.int64)).weight
+    return side_of(uniform(log.actions), log, propensity).weight
 
 
 def mean_weight(log: Log, weight: F64) -> tuple[dict[str, float], Iterator[Finding]]:
