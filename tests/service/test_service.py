@@ -8,7 +8,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from logs import GRID, table
-from tactful.core.draw import ONE
 from tactful.errors import JournalBusyError, JournalError, SpecError
 from tactful.journal.journal import Journal
 from tactful.policies.artifact import save
@@ -114,7 +113,6 @@ def test_outcomes_may_be_posted_twice(client):
 
 
 def test_a_plan_says_when_and_why(client):
-    start = GRID.period_start_us(2960)
     send = {"id": "s1", "kind": "send", "user": "u1", "at": "2026-09-21T06:00:00Z", "channel": "push"}
     ask(client, "/outcomes", events=[send])
     action = next(n for n, f in zip(GRID.names, GRID.frequencies, strict=True) if f)
@@ -137,7 +135,6 @@ def test_a_plan_says_when_and_why(client):
     }
     assert {s["name"] for s in said[1:]} == {"news"}
     assert all("Europe/Paris" in s["trace"][0] for s in said[1:])
-    assert start
 
 
 def test_without_the_key_nothing_is_answered_but_health(settings):
@@ -242,8 +239,7 @@ def test_the_fallback_is_journaled_with_its_true_propensity(settings, tmp_path):
     with TestClient(create_app(settings, decider, Journal(settings.journal)), headers={"X-API-Key": SECRET}) as client:
         said = ask(client, "/decide", user="u1", period=2960).json()
     assert (said["action"], said["propensity"]) == ("none", 1.0)
-    assert said["fallback"]
-    assert ONE == 2**32
+    assert said["fallback"].startswith("expired")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,7 +52,8 @@ def join(
         show.line(line)
 
 
-def _read(sources: list[str]) -> frames.pl.DataFrame:
+def _read(sources: list[str]) -> Any:
+    """The frame of events of a journal, or of files."""
     if len(sources) > 1 or not ("://" in sources[0] or sources[0].lower().endswith(DATABASES)):
         return frames.read(*sources)
     if "://" not in sources[0] and not Path(sources[0]).exists():

@@ -9,11 +9,11 @@ from typing import Any
 
 import polars as pl
 
+from tactful.core.events import EVENT_KINDS
 from tactful.errors import LogError
 from tactful.frames.scan import clean, scan
 
 KEYS = ("id", "kind", "user", "at_us", "period", "scope")
-KINDS = ("decision", "send", "outcome", "consent", "erase")
 _TYPES = {"period": pl.Int64, "at_us": pl.Int64}
 
 
@@ -82,7 +82,7 @@ def _normal(frame: pl.DataFrame, where: str) -> pl.DataFrame:
         _refuse(
             out, out[name].is_null() | (out[name].cast(pl.String) == ""), where, f"no {name}", "every event has one"
         )
-    _refuse(out, ~out["kind"].is_in(KINDS), where, "unknown kind", f"choose {', '.join(KINDS)}")
+    _refuse(out, ~out["kind"].is_in(EVENT_KINDS), where, "unknown kind", f"choose {', '.join(EVENT_KINDS)}")
     lost = (out["kind"] == "decision") & out["period"].is_null()
     _refuse(out, lost, where, "a decision without period", "say which period was decided")
     return out

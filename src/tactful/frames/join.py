@@ -24,6 +24,19 @@ FUTURE = "after the time of the log"
 ERASED = "of a user who was erased"
 OTHER = "consent and erasure"
 SKEW_S = 300.0
+# What is read of the bodies.
+OUTCOME = {"name": pl.String, "value": pl.Float64, "trials": pl.Float64, "decision": pl.String}
+SEND = {"decision": pl.String}
+DECISION = {
+    "segment": pl.String,
+    "arm": pl.String,
+    "action": pl.String,
+    "propensity": pl.Float64,
+    "propensities": pl.List(pl.Float64),
+    "eligible": pl.List(pl.Boolean),
+    "policy": pl.String,
+    "fallback": pl.String,
+}
 
 
 class Joined(NamedTuple):
@@ -85,20 +98,6 @@ def join(events: pl.DataFrame, spec: LogSpec, *, as_of_us: int | None = None, sk
     made = _attributed(sends, decisions, pl.lit(widest), skew_s, dropped)
     used |= {"outcome": placed["id"].n_unique(), "send": made["id"].n_unique()}
     return Joined(_table(decisions, placed, made, spec, now), used, dropped, now)
-
-
-OUTCOME = {"name": pl.String, "value": pl.Float64, "trials": pl.Float64, "decision": pl.String}
-SEND = {"decision": pl.String}
-DECISION = {
-    "segment": pl.String,
-    "arm": pl.String,
-    "action": pl.String,
-    "propensity": pl.Float64,
-    "propensities": pl.List(pl.Float64),
-    "eligible": pl.List(pl.Boolean),
-    "policy": pl.String,
-    "fallback": pl.String,
-}
 
 
 def _now(events: pl.DataFrame, as_of_us: int | None) -> int:
@@ -241,6 +240,3 @@ def told(joined: Joined, spec: LogSpec) -> list[str]:
 def plain(joined: Joined) -> Mapping[str, Any]:
     """The counts, for machines."""
     return {"used": joined.used, "dropped": joined.dropped, "as_of_us": joined.as_of_us}
-
-
-__all__ = ["Joined", "join", "plain", "told"]

@@ -7,12 +7,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Literal, get_args
+from typing import Any
 
+from tactful.core.events import EVENT_KINDS, EventKind
 from tactful.errors import LogError
 
-Kind = Literal["decision", "send", "outcome", "consent", "erase"]
-KINDS: tuple[str, ...] = get_args(Kind)
 MAX_TEXT, MAX_BODY = 512, 64 << 10
 BOUND = 1 << 63
 
@@ -32,7 +31,7 @@ class Event:
     """
 
     id: str
-    kind: Kind
+    kind: EventKind
     user: str
     at_us: int
     period: int | None = None
@@ -41,8 +40,8 @@ class Event:
 
     def __post_init__(self) -> None:
         """Refuse what could not be read back."""
-        if self.kind not in KINDS:
-            raise LogError(f"unknown kind {self.kind!r}", "event kind", f"choose {', '.join(KINDS)}")
+        if self.kind not in EVENT_KINDS:
+            raise LogError(f"unknown kind {self.kind!r}", "event kind", f"choose {', '.join(EVENT_KINDS)}")
         for name, text, least in (("id", self.id, 1), ("user", self.user, 1), ("scope", self.scope, 0)):
             if not least <= len(text) <= MAX_TEXT or "\0" in text:
                 raise LogError(f"{len(text)} characters, or a null", f"event {name}", f"give {least} to {MAX_TEXT}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -57,15 +58,15 @@ class Latent(NamedTuple):
     slope: F64
 
 
-class Contextual(Counting[Moments]):
+class Contextual(Counting[Moments], ABC):
     """Abstract: a posterior of coefficients by node and action."""
 
     features: Features
     kept: Sample
 
+    @abstractmethod
     def fitted(self, outcome: str) -> Fitted:
         """The posterior of one outcome, computed once."""
-        raise NotImplementedError
 
     @property
     def independent(self) -> bool:
