@@ -17,7 +17,8 @@ from collections.abc import Callable
 import numpy as np
 from reliability.policies import ACTIONS, FEATURES, PATHS, TREE, bank, linear, table
 
-from tactful.learn import keys, pmfs
+from tactful.core import parallel
+from tactful.learn import pmfs
 from tactful.policies import gauss
 from tactful.policies.contextual import Contextual
 
@@ -81,12 +82,12 @@ def batch(n: int, few: int, runs: int) -> None:
     def line(name: str, rows: int, seconds: float) -> None:
         print(f"{name:<40}{rows / seconds:12,.0f}{seconds / rows * 1e6:10.2f}")
 
-    threads = keys.THREADS
+    threads = parallel.THREADS
     for count in dict.fromkeys((1, threads)):
-        keys.THREADS = count
+        parallel.THREADS = count
         line(f"integral alone, kernel, {count} threads", n, best(lambda: pmfs.best(mean, sd), runs))
         line(f"linear, kernel, {count} threads", n, best(lambda: pmfs.pmf_of(lin, nodes, contexts), runs))
-    keys.THREADS = threads
+    parallel.THREADS = threads
     line("moments alone: BLAS", n, best(lambda: lin.score.moments(nodes, lin.design(contexts)), runs))
     part = slice(0, few)
     line("linear, numpy alone", few, best(lambda: lin.pmf(nodes[part], contexts[part]), 1))

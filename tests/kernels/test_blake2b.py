@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.draw import number, user_word
+from tactful.core import parallel
 from tactful.core.draw import draw_key, uniform, user_key, user_keys
 from tactful.kernels.blake2b import uniforms
 from tactful.learn import keys
@@ -71,7 +72,7 @@ def test_threads_do_not_matter(monkeypatch):
     raw = [i.encode() for i in ids]
     text, lengths = b"".join(raw), np.array([len(r) for r in raw], np.int64)
     monkeypatch.setattr(keys, "LEAST", 4)
-    monkeypatch.setattr(keys, "THREADS", 3)
+    monkeypatch.setattr(parallel, "THREADS", 3)
     assert keys.text_keys(text, lengths).tolist() == [user_key(i) for i in ids]
     arms = Arms(0.3, 0.3)
     assert keys.arms_of(arms, user_keys(ids)).tolist() == arms.assign(user_keys(ids)).tolist()

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tactful.core import parallel
 from tactful.kernels import gauss as kernel
 from tactful.learn import pmfs
 from tactful.policies import gauss
@@ -44,6 +45,6 @@ def test_rows_do_not_depend_on_their_neighbours_or_on_threads(monkeypatch):
     order = np.random.default_rng(1).permutation(40)
     np.testing.assert_array_equal(pmfs.best(mean[order], sd[order]), whole[order])
     np.testing.assert_array_equal(pmfs.best(mean[7:8], sd[7:8]), whole[7:8])
-    monkeypatch.setattr("tactful.learn.keys.LEAST", 1)
-    monkeypatch.setattr("tactful.learn.keys.THREADS", 7)
+    monkeypatch.setattr(pmfs, "LEAST", 1)
+    monkeypatch.setattr(parallel, "THREADS", 7)
     np.testing.assert_array_equal(pmfs.best(mean, sd), whole)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from logs import BINARY, GRID, JIT, PLAIN, REAL, START, WEEK, log_of, measured, random_log
 from reference import hierarchical as reference
+from tactful.core import parallel
 from tactful.core.segments import Segments
 from tactful.errors import LogError
-from tactful.models import parallel
 from tactful.models.geometry import defaults
 from tactful.models.hierarchical import Hierarchical
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tactful.core import parallel
 from tactful.ope import weights
 from tactful.ope.weights import on_rows
 
@@ -23,11 +24,12 @@ def test_rows_equal_plain_indexing(n, k, seed, fortran):
         assert found.q_target[i] == pytest.approx(sum(p * v for p, v in zip(pmf[i], q[i], strict=True)), abs=1e-12)
 
 
-def test_blocks_are_put_together(monkeypatch):
+def test_the_parts_of_threads_are_put_together(monkeypatch):
     rng = np.random.default_rng(1)
     arrays = rng.random((50, 3)), rng.random((50, 3)), rng.integers(3, size=50), rng.random(50)
     whole = on_rows(*arrays)
-    monkeypatch.setattr(weights, "BLOCK", 7)
+    monkeypatch.setattr(weights, "LEAST", 7)
+    monkeypatch.setattr(parallel, "THREADS", 5)
     for one, other in zip(whole, on_rows(*arrays), strict=True):
         np.testing.assert_array_equal(one, other)
 

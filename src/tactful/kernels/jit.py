@@ -93,6 +93,13 @@ def helper(function: Callable[..., Any]) -> Any:
     return function if _numba.config.DISABLE_JIT else _numba.njit(error_model="numpy", nogil=True)(function)
 
 
+def summing(function: Callable[..., Any]) -> Any:
+    """A helper whose sums may be taken in any order, and so in vectors: their last bits depend on the processor."""
+    if _numba.config.DISABLE_JIT:
+        return function
+    return _numba.njit(error_model="numpy", nogil=True, fastmath={"reassoc"})(function)
+
+
 def inlined(function: Callable[..., Any]) -> Any:
     """A helper that becomes a part of its caller before any loop is looked at, so that the loop can vectorise."""
     if _numba.config.DISABLE_JIT:

@@ -26,7 +26,7 @@ ONE = 1 << 32
 
 
 @helper
-def _round(exact, remainder, out):
+def _round(exact, remainder, larger, out):
     """Largest-remainder rounding of ``exact`` (k,) that sums to 2**32; ties to the first."""
     k = exact.size
     given = np.int64(0)
@@ -35,14 +35,24 @@ def _round(exact, remainder, out):
         out[a] = np.uint64(floor)
         remainder[a] = exact[a] - floor
         given += np.int64(floor)
-    # At most k units are left over, and each goes to another action.
-    for _ in range(ONE - given):
-        best = 0
-        for a in range(1, k):
-            if remainder[a] > remainder[best]:
-                best = a
-        out[best] += np.uint64(1)
-        remainder[best] = -1.0
+        larger[a] = 0.0
+    # At most k units are left over, and each goes to another action: to one with fewer larger remainders than that.
+    left = ONE - given
+    for b in range(k):
+        for a in range(k):
+            larger[a] += 1.0 if remainder[b] > remainder[a] else 0.0
+    last = -1.0
+    for a in range(k):
+        last = max(last, larger[a] if larger[a] < left else -1.0)
+    for a in range(k):
+        out[a] += np.uint64(1 if larger[a] < last else 0)
+    tied = left - last  # so many of those that share the last rank
+    for a in range(k):
+        if tied <= 0.0:
+            break
+        if larger[a] == last:
+            out[a] += np.uint64(1)
+            tied -= 1.0
 
 
 @helper
@@ -66,7 +76,7 @@ def serve(pmf, eligible, uniform, out):
     """
     n, k = pmf.shape
     exact = np.empty(k)
-    remainder = np.empty(k)
+    remainder, larger = np.empty(k), np.empty(k)
     each = eligible.shape[0] > 1
     for i in range(n):
         may = eligible[i if each else 0]
@@ -83,7 +93,7 @@ def serve(pmf, eligible, uniform, out):
             if may[a]:
                 p = pmf[i, a] / total if total > 0 else 1.0 / m
                 exact[a] = (rest * p + floor) * ONE
-        _round(exact, remainder, out[i])
+        _round(exact, remainder, larger, out[i])
         if uniform > 0:
             _least_one(may, out[i])
 

@@ -3,7 +3,15 @@
 # pyright: basic
 from __future__ import annotations
 
-from tactful.kernels.jit import F64_1, F64_2, I64_1, OUT_F64_1, kernel
+from tactful.kernels.jit import F64_1, F64_2, I64_1, OUT_F64_1, kernel, summing
+
+
+@summing
+def _inner(x, y, i):
+    total = 0.0
+    for a in range(x.shape[1]):
+        total += x[i, a] * y[i, a]
+    return total
 
 
 @kernel(F64_2, F64_2, I64_1, F64_1, OUT_F64_1, OUT_F64_1, OUT_F64_1)
@@ -13,10 +21,7 @@ def along(pmf, q, action, propensity, out_weight, out_logged, out_target):
     ``pmf`` and ``q`` (n, k), ``action`` (n,), ``propensity`` (n,) of the logged action. Reading them is what it costs.
     """
     for i in range(action.size):
-        mean = 0.0
-        for a in range(pmf.shape[1]):
-            mean += pmf[i, a] * q[i, a]
         logged = action[i]
         out_weight[i] = pmf[i, logged] / propensity[i]
         out_logged[i] = q[i, logged]
-        out_target[i] = mean
+        out_target[i] = _inner(pmf, q, i)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
-
 import numpy as np
 
 from tactful.core.arrays import I64, U32, U64, Text
 from tactful.core.draw import draw_key
+from tactful.core.parallel import in_threads
 from tactful.kernels import blake2b
 from tactful.policies.base import POLICY, Arms
 
-THREADS = min(os.cpu_count() or 1, 8)
 LEAST = 1 << 14  # rows that are worth a thread
 
 
@@ -32,7 +27,7 @@ def text_keys(text: bytes, lengths: I64) -> U64:
         start = int(ends[rows.start - 1]) if rows.start else 0
         blake2b.keys(data[start:], ends[rows] - start, out[rows])
 
-    in_threads(work, ends.size)
+    in_threads(work, ends.size, LEAST)
     return out
 
 
@@ -40,7 +35,7 @@ def uniforms(user_key: U64, period: I64, key: bytes) -> U32:
     """(n,) the uniforms of decisions, as ``core.draw.uniform``."""
     words = np.frombuffer(key, "<u8").astype(np.uint64)
     out = np.empty(user_key.size, np.uint32)
-    in_threads(lambda rows: blake2b.uniforms(user_key[rows], period[rows], words, out[rows]), user_key.size)
+    in_threads(lambda rows: blake2b.uniforms(user_key[rows], period[rows], words, out[rows]), user_key.size, LEAST)
     return out
 
 
@@ -49,16 +44,3 @@ def arms_of(arms: Arms, user_key: U64) -> Text:
     if arms.bounds[1] == 0:
         return np.full(user_key.size, POLICY, object)
     return arms.split(uniforms(user_key, np.zeros(user_key.size, np.int64), draw_key(arms.key, "sticky")))
-
-
-def in_threads(work: Callable[[slice], None], n: int) -> None:
-    """Do ``work`` on slices that cover n; it writes to places of its own."""
-    parts = max(1, min(THREADS, n // LEAST))
-    cuts = [n * i // parts for i in range(parts + 1)]
-    slices = [slice(a, b) for a, b in pairwise(cuts)]
-    if parts == 1:
-        work(slices[0])
-        return
-    with ThreadPoolExecutor(parts) as pool:
-        for _ in pool.map(work, slices):
-            pass

@@ -6,9 +6,9 @@ import numpy as np
 
 from tactful.core.arrays import F64, I64
 from tactful.core.log import Log
+from tactful.core.parallel import in_threads
 from tactful.errors import PolicyError, first
 from tactful.kernels import gauss as kernels
-from tactful.learn.keys import in_threads
 from tactful.policies import gauss
 from tactful.policies.contextual import Contextual
 from tactful.policies.linear import Linear
@@ -16,6 +16,7 @@ from tactful.policies.protocol import Policy, Published
 from tactful.policies.rules import sharpened
 
 FEW = 8  # rows that are not worth a kernel
+LEAST = 1 << 11  # integrals that are worth a thread
 
 
 def pmf_of(policy: Policy, nodes: I64, context: F64 | None = None) -> F64:
@@ -42,7 +43,7 @@ def best(mean: F64, sd: F64) -> F64:
     """(n, k) the probability of each of N(mean, sd²), in rows, to be the largest: ``policies.gauss.best``."""
     out = np.empty(mean.shape)
     mean, sd = np.ascontiguousarray(mean), np.ascontiguousarray(sd)
-    in_threads(lambda rows: kernels.best(mean[rows], sd[rows], kernels.TABLE, out[rows]), len(out))
+    in_threads(lambda rows: kernels.best(mean[rows], sd[rows], kernels.TABLE, out[rows]), len(out), LEAST)
     for row in np.flatnonzero(out[:, 0] < 0):
         out[row] = gauss.best(mean[row], sd[row])
     return out
@@ -63,7 +64,9 @@ def context_of(policy: Published, log: Log, rows: I64 | slice = slice(None)) -> 
         do = "log it, and name it in [columns] context"
         raise PolicyError(f"the log has no context {first(missing)}, and the policy depends on it", "policy", do)
     assert log.context is not None  # noqa: S101 - it has names
-    found = log.context[rows][:, [log.context_names.index(name) for name in names]]
+    found = log.context[rows]
+    if names != log.context_names:
+        found = found[:, [log.context_names.index(name) for name in names]]
     if not np.isfinite(found).all():
         bad = np.flatnonzero(~np.isfinite(found).all(1))
         what = f"not finite in {bad.size:,} rows (row {first(bad + 1)})"

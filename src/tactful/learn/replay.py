@@ -11,6 +11,7 @@ import numpy as np
 from tactful.core.arrays import F64, I64, Bool
 from tactful.core.log import CONTROL, Log
 from tactful.core.outcomes import Objective
+from tactful.core.parallel import each
 from tactful.errors import NothingToSayError, SpecError
 from tactful.learn import acceptance
 from tactful.learn.acting import acting
@@ -21,16 +22,15 @@ from tactful.learn.replayed import Replay
 from tactful.learn.rounds import Rounds
 from tactful.models.conjugate import Conjugate
 from tactful.models.hierarchical import Hierarchical
-from tactful.models.parallel import each
 from tactful.policies.protocol import Published
 
-BLOCK = 1 << 12  # many of them in a batch: the first goes alone
+BLOCK = 1 << 11  # rows of a thread at once: what they need stays in its cache
 FEW_NODES = 16
 
 
 @dataclass
 class Life:
-    """What the learner would have done on each row (n,), in time order, filled batch by batch.
+    """What the learner would have done on each row (n,) of the log, filled batch by batch.
 
     ``pi`` is its probability of the logged action, ``q_logged`` and ``q_target`` (o, n) the reward model of all rows
     before at that action and its mean under the policy, by outcome; ``truth`` and ``best`` the objective's expected
@@ -107,10 +107,11 @@ def replay(
     _check(objective, log, uniform, batch_days, level)
     left_out = dict(log.left_out)
     log, truth = _rows(log, truth, left_out)
+    rounds = Rounds.of(log, batch_days)
     least = acceptance.least_propensity(log, min_propensity)
     c = acceptance.rate(log, least, uniform)
     made = Learner(learner or Hierarchical(), explorer, objective, uniform, seed)
-    life, starts = _live(log, made, Rounds.of(log, batch_days), c, truth, acceptance.coins(log, seed))
+    life, starts = _live(made, rounds, c, truth, acceptance.coins(log, seed))
     if not life.accepted.any():
         raise NothingToSayError(
             f"no row was accepted: each of {log.n:,} is with probability {c:.2g}", "replay", "use a longer log"
@@ -154,45 +155,39 @@ def _check(objective: Objective, log: Log, uniform: float, batch_days: float | N
         )
 
 
-def _rows(log: Log, truth: Mapping[str, F64] | None, left_out: dict[str, int]) -> tuple[Log, dict[str, F64] | None]:
-    """Rows of other arms than control, in time order; ties by user, so that the file's order does not matter."""
+def _rows(log: Log, truth: Mapping[str, F64] | None, left_out: dict[str, int]) -> tuple[Log, Mapping[str, F64] | None]:
+    """Rows of other arms than control."""
     keep = ~log.arm.equals(CONTROL)
-    if not keep.all():
-        left_out["arm: control"] = int((~keep).sum())
+    if keep.all():
+        return log, truth
     if not keep.any():
         raise NothingToSayError("every row is in the control arm", "arm", "replay a log with another arm")
-    time = log.period if log.decided_at is None else log.decided_at
-    scope = np.argsort(np.argsort(log.scope.names))[log.scope.code]
-    order = np.lexsort((scope, log.period, log.user_key[log.user], time))
-    order = order[keep[order]]
-    return log.take(order), None if truth is None else {o: x[order] for o, x in truth.items()}
+    left_out["arm: control"] = int((~keep).sum())
+    return log.take(keep), None if truth is None else {o: x[keep] for o, x in truth.items()}
 
 
 def _live(
-    log: Log, learner: Learner, rounds: Rounds, c: float, truth: Mapping[str, F64] | None, coin: F64
+    learner: Learner, rounds: Rounds, c: float, truth: Mapping[str, F64] | None, coin: F64
 ) -> tuple[Life, list[int]]:
     """Batch after batch: publish, act on every row, accept some of them, show them to the learner."""
-    log, n, o = rounds.log, log.n, len(log.outcomes)
+    log, n, o = rounds.log, rounds.log.n, len(rounds.log.outcomes)
     nan = np.full(n, np.nan)
     life = Life(
         rounds.batch, np.empty(n), np.zeros((o, n)), np.zeros((o, n)), np.zeros(n, np.bool_), nan, nan.copy(), []
     )
     everyone = History(Conjugate(dispersion=False))
     bare = replace(log, context=None, context_names=(), eligible=None, propensity=None, propensities=None)
-    edges = np.searchsorted(rounds.batch, np.arange(rounds.start_us.size + 1))
     starts: list[int] = []
     propensity: Any = log.propensity
-    for b, now in enumerate(rounds.start_us.tolist()):
-        rows = slice(int(edges[b]), int(edges[b + 1]))
+    for b, (now, rows) in enumerate(rounds):
         policy = learner.policy(log, now, b)
         life.learnt_from.append(learner.learnt_from())
         everyone.advance(bare, now, log.outcomes)
         _act(log, policy, rows, everyone, life, truth, learner.objective)
         taken = acceptance.accept(coin[rows], life.pi[rows], propensity[rows], c)
         life.accepted[rows] = taken
-        at = np.arange(rows.start, rows.stop)
-        learner.history.show(at[taken])
-        everyone.show(at)
+        learner.history.show(rows[taken])
+        everyone.show(rows)
         starts.append(int(log.period[rows].min()))
     return life, starts
 
@@ -200,7 +195,7 @@ def _live(
 def _act(
     log: Log,
     policy: Published,
-    rows: slice,
+    rows: I64,
     everyone: History,
     life: Life,
     truth: Mapping[str, F64] | None,
@@ -210,20 +205,19 @@ def _act(
     q = _model(log, everyone)
 
     def work(block: slice) -> None:
-        at = slice(rows.start + block.start, rows.start + block.stop)
-        pmf = acting(policy, log, at)
-        each_row = np.arange(log.action[at].size)
-        life.pi[at] = pmf[each_row, log.action[at]]
+        at = rows[block]
+        pmf, action, segment = acting(policy, log, at), log.action[at], log.segment[at]
+        life.pi[at] = pmf[np.arange(at.size), action]
         if q is not None:
-            life.q_logged[:, at] = q[:, log.segment[at], log.action[at]]
-            life.q_target[:, at] = _under(pmf, q, log.segment[at])
+            life.q_logged[:, at] = q[:, segment, action]
+            life.q_target[:, at] = _under(pmf, q, segment)
         if truth is not None:
             expected = objective.combine({o: truth[o][at] for o in objective.outcomes})
             may = True if log.eligible is None else log.eligible[at]
             life.truth[at] = np.einsum("na,na->n", pmf, expected)
             life.best[at] = np.max(expected, axis=1, where=may, initial=-np.inf)
 
-    each(work, rows.stop - rows.start, BLOCK)
+    each(work, rows.size, BLOCK)
 
 
 def _under(pmf: F64, q: F64, segment: I64) -> F64:

@@ -48,13 +48,16 @@ class Sampled:
     def mean(self, outcome: str) -> F64:
         """(r, k) posterior mean of an outcome per decision, in context."""
         posterior = self.posterior
-        theta, root, scale = (f(outcome) for f in (posterior.coefficients, posterior.roots, posterior.scale))
-        link = posterior.link(outcome)
+        theta, scale, link = posterior.coefficients(outcome), posterior.scale(outcome), posterior.link(outcome)
+        root = None if link == "identity" else posterior.roots(outcome)
         out = np.empty((self.nodes.size, posterior.actions.k))
         for node, rows in self._blocks():
             z = self.design[rows]
-            spread = np.sqrt(np.sum(np.square(np.einsum("rd,ade->rae", z, root[node])), 2))
-            out[rows] = _expected(link, z @ theta[node].T, spread) * scale[node]
+            mean = z @ theta[node].T
+            if root is not None:
+                spread = np.sqrt(np.sum(np.square(np.einsum("rd,ade->rae", z, root[node])), 2))
+                mean = _expected(link, mean, spread)
+            out[rows] = mean * scale[node]
         return out
 
     def by_node(self, values: F64) -> F64:
@@ -112,9 +115,7 @@ def _inverse(link: Link, y: F64) -> F64:
 
 
 def _expected(link: Link, mean: F64, sd: F64) -> F64:
-    """E link⁻¹(N(mean, sd²)): exact for identity and log, Gauss–Hermite with 15 nodes for logistic."""
-    if link == "identity":
-        return mean
+    """E link⁻¹(N(mean, sd²)): exact for log, Gauss–Hermite with 15 nodes for logistic."""
     if link == "log":
         return np.exp(mean + 0.5 * sd * sd)
     return np.sum([w * _inverse(link, mean + x * sd) for x, w in _NORMAL], axis=0)

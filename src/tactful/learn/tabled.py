@@ -6,8 +6,9 @@ import numpy as np
 
 from tactful.core.arrays import F64, I64, U32, Text
 from tactful.core.draw import serve
+from tactful.core.parallel import in_threads
 from tactful.kernels import shares
-from tactful.learn.keys import in_threads
+from tactful.learn.keys import LEAST
 from tactful.policies.base import CONTROL, UNIFORM
 from tactful.policies.table import Table
 
@@ -26,7 +27,9 @@ def draw(policy: Table, arm: Text, nodes: I64, uniform: U32) -> tuple[I64, F64]:
             served.append(serve([p * (1 << 32) for p in pmf[0].tolist()]))
     table = np.array(served, np.uint64)
     action, propensity = np.empty(nodes.size, np.int64), np.empty(nodes.size)
-    in_threads(
-        lambda rows: shares.draw_rows(table, nodes[rows], uniform[rows], action[rows], propensity[rows]), nodes.size
-    )
+
+    def work(rows: slice) -> None:
+        shares.draw_rows(table, nodes[rows], uniform[rows], action[rows], propensity[rows])
+
+    in_threads(work, nodes.size, LEAST)
     return action, propensity

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tactful.core.arrays import F64, I64
+from tactful.core.parallel import each
 from tactful.kernels import normals as kernels
 from tactful.models.likelihood import Likelihood
 from tactful.models.messages import Level, Tree
-from tactful.models.parallel import each
 
 Drawn = dict[int, F64]
 

@@ -10,9 +10,9 @@ import numpy as np
 from tactful.core.arrays import F64, I64, Bool
 from tactful.core.features import CLIP, Features
 from tactful.core.log import Log
+from tactful.core.parallel import each
 from tactful.errors import LogError, first
 from tactful.kernels import moments as kernels
-from tactful.models.parallel import each
 
 BLOCK, MOST_BLOCK, PER_CELL = 4096, 16384, 12  # rows that are sorted at once
 PARTS, FEW = 16, 4096  # partial sums, where cells are few

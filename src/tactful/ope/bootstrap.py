@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
 
 from tactful.core.arrays import F64, I64, U64
 from tactful.core.estimate import Estimate
+from tactful.core.parallel import each
 from tactful.kernels import bootstrap as kernels
 from tactful.ope.intervals import BOOTSTRAP_BASIC, BOOTSTRAP_PERCENTILE, Interval, user_totals
 
@@ -94,13 +93,11 @@ def bootstrap_replicates(
 
 def _sums(total: F64, key: U64, replicates: int, seed: int) -> F64:
     """(m, B) sums of user totals (u, m) under Poisson counts; threads share chunks of replicates, so bits are kept."""
+    chunks = -(-replicates // kernels.WIDTH)
+    out = np.zeros((chunks, total.shape[1], kernels.WIDTH))
 
-    def chunk(which: int) -> F64:
-        out = np.zeros((total.shape[1], kernels.WIDTH))
-        kernels.replicate(np.uint64(seed), key, np.uint64(which), total, out)
-        return out
+    def chunk(one: slice) -> None:
+        kernels.replicate(np.uint64(seed), key, np.uint64(one.start), total, out[one.start])
 
-    chunks = range(-(-replicates // kernels.WIDTH))
-    first = chunk(0)  # compiles, alone
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return np.concatenate([first, *pool.map(chunk, chunks[1:])], axis=1)[:, :replicates]
+    each(chunk, chunks, 1)
+    return out.transpose(1, 0, 2).reshape(total.shape[1], -1)[:, :replicates]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
 from tactful.core.arrays import F64, I64
+from tactful.core.parallel import in_threads
 from tactful.kernels import weights as kernels
 
-BLOCK = 1 << 16
+LEAST = 1 << 14  # rows that are worth a thread
 
 
 class Rows(NamedTuple):
@@ -24,7 +24,7 @@ class Rows(NamedTuple):
 def on_rows(pmf: F64, q: F64, action: I64, propensity: F64) -> Rows:
     """The weights and the reward model along the logged actions, in one pass over ``pmf`` and ``q``, both (n, k).
 
-    ``action`` and ``propensity`` (n,) are logged. Blocks of rows run on all cores, and nothing of size (n, k) is made.
+    ``action`` and ``propensity`` (n,) are logged. All cores share the rows, and nothing of size (n, k) is made.
 
     Examples
     --------
@@ -34,15 +34,10 @@ def on_rows(pmf: F64, q: F64, action: I64, propensity: F64) -> Rows:
     n = action.size
     pmf, q, propensity = (np.ascontiguousarray(x, np.float64) for x in (pmf, q, propensity))
     action = np.ascontiguousarray(action, np.int64)
-    out = Rows(np.empty(n), np.empty(n), np.empty(n))
+    out = Rows(*np.empty((3, n)))
 
-    def block(start: int) -> None:
-        rows = slice(start, start + BLOCK)
+    def block(rows: slice) -> None:
         kernels.along(pmf[rows], q[rows], action[rows], propensity[rows], *(column[rows] for column in out))
 
-    starts = range(0, n, BLOCK)
-    for start in starts[:1]:  # compiles, alone
-        block(start)
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(block, starts[1:]))
+    in_threads(block, n, LEAST)
     return out

@@ -16,7 +16,7 @@ from tactful.policies import gauss
 from tactful.policies.grid import coefficients
 from tactful.policies.rules import Rule, sharpened
 
-ROWS = 4096  # at once
+ROWS = 256  # at once: what they need stays in a near cache
 PRODUCTS = 1 << 18  # of one product of matrices: more than these BLAS shares out, and its threads wait for each other
 
 
@@ -76,13 +76,14 @@ class Linear:
         if n == 1:
             one = self._of_one(nodes[0], design[0])
             return one[0][None], one[1][None]
-        mean, sd = np.empty((n, k)), np.empty((n, k))
-        most = max(1, min(ROWS, PRODUCTS // self._wide[0].size))  # the result stays in a near cache, too
-        for g, rows in by_group(self.group[nodes], most):
-            y = design[rows] @ self._wide[g]
+        mean, variance = np.empty((n, k)), np.empty((n, k))
+        tile = max(1, min(ROWS, PRODUCTS // self._wide[0].size))
+        product = np.empty((min(n, ROWS // tile * tile), self._wide.shape[2]))
+        for g, rows in by_group(self.group[nodes], len(product)):
+            y = _product(design[rows], self._wide[g], tile, product)
             spread = y[:, k:].reshape(-1, k, d)
-            mean[rows], sd[rows] = y[:, :k], np.sqrt(np.vecdot(spread, spread))
-        return mean, sd
+            mean[rows], variance[rows] = y[:, :k], np.vecdot(spread, spread)
+        return mean, np.sqrt(variance, out=variance)
 
     def pmf(self, nodes: I64, design: F64) -> F64:
         """(n, k) what the rule makes of it."""
@@ -108,6 +109,15 @@ class Linear:
         g, k, d = self.mean.shape
         roots = self.root.transpose(0, 2, 1, 3).reshape(g, d, k * d)
         return np.ascontiguousarray(np.concatenate((self.mean.transpose(0, 2, 1), roots), 2))
+
+
+def _product(z: F64, wide: F64, tile: int, out: F64) -> F64:
+    """(n, w) ``z @ wide`` in the first rows of ``out``, by products of so many rows."""
+    n = len(z)
+    whole = n // tile * tile
+    np.matmul(z[:whole].reshape(-1, tile, z.shape[1]), wide, out=out[:whole].reshape(-1, tile, wide.shape[1]))
+    np.matmul(z[whole:], wide, out=out[whole:n])
+    return out[:n]
 
 
 def shared(*arrays: NDArray[Any]) -> tuple[I64, I64]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from tactful.core.arrays import F64, I64, Bool
+from tactful.core.parallel import each
 from tactful.kernels import world as kernel
 from tactful.kernels import world_mean, world_slots
 from tactful.simulate.config import WorldConfig
@@ -59,18 +57,6 @@ def drift(config: WorldConfig, first_day: int, days: int) -> F64:
     """(2, days) log-odds added, and factor of organic visits; the time before day 0 is as day 0."""
     at = [max(0, first_day + d) for d in range(days)]
     return np.array([[config.drift.openness(d) for d in at], [config.drift.activity(d) for d in at]])
-
-
-def each_chunk(n: int, threads: int | None, work: Callable[[slice], None]) -> None:
-    """Do ``work`` on fixed chunks of n users; kernels release the GIL, and chunks share nothing."""
-    parts = [slice(at, min(at + CHUNK, n)) for at in range(0, n, CHUNK)]
-    workers = min(threads or os.cpu_count() or 1, len(parts))
-    if workers <= 1:
-        for part in parts:
-            work(part)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(work, parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +109,7 @@ class Engine:
                 cadence[part], slot[part], people.state[part], out[part], record,
             )  # fmt: skip
 
-        each_chunk(people.n, self.threads, work)
+        each(work, people.n, CHUNK, self.threads)
 
     def slots(self, people: People, first_slot: int, sends: Bool, out: F64, windows: I64 | None = None) -> None:
         """Move people through the slots of ``sends`` (n, t); ``windows`` (t,) as in :meth:`cadences`."""
@@ -142,7 +128,7 @@ class Engine:
                 np.empty((part.stop - part.start, 0), np.int64),
             )  # fmt: skip
 
-        each_chunk(people.n, self.threads, work)
+        each(work, people.n, CHUNK, self.threads)
 
     def one_step(self, people: People, slot: int) -> F64:
         """(n, 4) organic visits until the next slot, and opens, sessions and opt-outs that a send now would bring."""
@@ -168,7 +154,7 @@ class Engine:
                 people.state[part], out[part],
             )  # fmt: skip
 
-        each_chunk(people.n, self.threads, work)
+        each(work, people.n, CHUNK, self.threads)
         return out
 
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from tactful.core.arrays import F64, I64, U64, Bool
 from tactful.core.draw import draw_key
+from tactful.core.parallel import each
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
 from tactful.kernels import world as kernel
 from tactful.policies.protocol import Policy
 from tactful.simulate.config import WorldConfig
-from tactful.simulate.engine import each_chunk
+from tactful.simulate.engine import CHUNK
 from tactful.simulate.hours import allowed
 from tactful.simulate.people import People, context
 from tactful.simulate.status_quo import draw, serve
@@ -152,7 +153,7 @@ class Drawn:
             if vectors:
                 made.shares[part] = served
 
-        each_chunk(people.n, self.threads, work)
+        each(work, people.n, CHUNK, self.threads)
         return made
 
 

@@ -11,12 +11,13 @@ from tactful.core.actions import DAY_US, ActionSpace
 from tactful.core.arrays import F64, I64
 from tactful.core.draw import ONE, draw_key, to_shares, user_keys
 from tactful.core.outcomes import Outcome
+from tactful.core.parallel import each
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
 from tactful.kernels import world as kernel
 from tactful.policies.protocol import Policy
 from tactful.simulate.delays import Clock
-from tactful.simulate.engine import MEASURES, Engine, each_chunk
+from tactful.simulate.engine import CHUNK, MEASURES, Engine
 from tactful.simulate.hours import allowed
 from tactful.simulate.people import WEEKS_OF_DOSE, People
 from tactful.simulate.plans import leaf_nodes
@@ -134,7 +135,7 @@ def totals(engine: Engine, people: People, coin: Coin, days: int, salt: str) -> 
         action, _ = draw(served, user, np.tile(np.arange(slots), part.stop - part.start), key)
         sends[part] = (action == SEND).reshape(-1, slots)
 
-    each_chunk(people.n, engine.threads, toss)
+    each(toss, people.n, CHUNK, engine.threads)
     engine.slots(people, 0, sends, out)
     return out
 
