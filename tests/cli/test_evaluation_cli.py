@@ -9,17 +9,6 @@ import pytest
 
 import tactful as tt
 
-ROLLUP = """
-[rollup]
-time = "sent_at"
-segment = "segment"
-local_time = "slot"
-lag_days = 1
-[rollup.outcomes]
-opens = { time = "opened_at" }
-opted_out = { time = "opted_out_at" }
-"""
-
 
 @pytest.fixture
 def place(shop, tmp_path, monkeypatch):
@@ -124,31 +113,23 @@ def test_pictures_and_a_report(tactful, place):
 
 
 def test_rollup(tactful, place):
-    said(tactful("simulate", "--users", 150, "--periods", 5, "--out", "sim.parquet", "--events", "--json"))
-    spec = (place / "sim.spec.toml").read_text().replace('propensity = "propensity"\n', "")
-    spec = spec.replace('context = ["fatigue", "recent_dose"]', "context = []").replace(
-        'propensities_are = "logged"', ""
-    )
-    (place / "roll.toml").write_text(
-        "".join(line for line in spec.splitlines(True) if not line.startswith("engaged")) + ROLLUP
-    )
-    spec = (place / "roll.toml").read_text()
-    (place / "roll.toml").write_text(spec.replace("[objective]", "[objective]\nopens = 1.0"))
-    command = ("rollup", "sim.events.parquet", "--spec", "roll.toml")
+    made = said(tactful("simulate", "--users", 150, "--periods", 5, "--out", "sim.parquet", "--events", "--json"))
+    spec = made["events_spec"]
+    command = ("rollup", "sim.events.parquet", "--spec", spec)
     out = tactful(*command, "--out", "rolled.parquet").out
     assert "sends in" in out
     assert "no propensities" in out
     plain = said(tactful(*command, "--out", "rolled.csv", "--json"))
     assert sum(plain["actions"].values()) == plain["counts"]["decisions"]
-    log = tt.read_log("rolled.parquet", tt.LogSpec.from_toml("roll.toml"))
+    log = tt.read_log("rolled.parquet", tt.LogSpec.from_toml(spec))
     assert log.n == plain["counts"]["decisions"] - plain["counts"]["other"]
     assert (log.provenance, log.outcomes["opens"].spec.has_trials) == ("absent", True)
-    assert tactful("check", "rolled.csv", "--spec", "roll.toml").code == 0
-    assert tactful("evaluate", "rolled.csv", "--spec", "roll.toml", "--policy", "uniform").code == 4
+    assert tactful("check", "rolled.csv", "--spec", spec).code == 0
+    assert tactful("evaluate", "rolled.csv", "--spec", spec, "--policy", "uniform").code == 4
     for words, text in (
         (("rollup", "sim.events.parquet", "--spec", "sim.spec.toml", "--out", "x.parquet"), "[rollup]"),
-        (("rollup", "sim.events.parquet", "--spec", "roll.toml", "--out", "x.xls"), "unknown kind of file"),
-        (("rollup", "nowhere.csv", "--spec", "roll.toml", "--out", "x.csv"), "no such file"),
+        (("rollup", "sim.events.parquet", "--spec", spec, "--out", "x.xls"), "unknown kind of file"),
+        (("rollup", "nowhere.csv", "--spec", spec, "--out", "x.csv"), "no such file"),
     ):
         done = tactful(*words)
         assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -12,7 +13,7 @@ from tactful.errors import LogError, SpecError, TactfulError
 from tactful.frames.partitions import events_frame
 from tactful.frames.rollup import rollup
 from tactful.simulate.config import lively
-from tactful.simulate.world_spec import world_spec
+from tactful.simulate.world_spec import sends_spec
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)  # period 2922
 SPEC = {
@@ -227,13 +228,7 @@ def world():
 def test_the_simulated_sends_give_back_the_simulated_decisions(world):
     """All but the frequencies of weeks that an opt-out cut short; users who were never sent anything are unknown."""
     made = world[1]
-    section = (
-        "\n[rollup]\ntime = 'sent_at'\nsegment = 'segment'\nlocal_time = 'slot'\nlag_days = 1\nfrom = 'start'\n"
-        "[rollup.outcomes]\nopens = { time = 'opened_at' }\nopted_out = { time = 'opted_out_at' }\n"
-    )
-    import tomllib
-
-    read = tt.LogSpec.from_dict(tomllib.loads(world_spec(world[0].config, made.log.as_of) + section))
+    read = tt.LogSpec.from_dict(tomllib.loads(sends_spec(world[0].config, made.log.as_of)))
     rolled = rollup(events_frame(made), read)
     log = pl.DataFrame(
         {

@@ -32,6 +32,7 @@ COMMANDS = {
     "join": "Join outcomes to decisions, from a journal or event files, into a log.",
     "power": "How many decisions a gate needs, and how likely its verdict is.",
     "gate": "May this policy be shipped? Promote, hold or refuse.",
+    "promote": "Make a policy the version that services follow.",
     "decide": "Decide for every user of a file, with exact propensities.",
     "monitor": "Is a running policy keeping its limits? Roll back, widen or go on.",
     "serve": "Decide, plan sends and take outcomes over HTTP.",

@@ -16,7 +16,7 @@ from tactful.frames.scan import CSV, NDJSON, PARQUET
 from tactful.frames.write import write_frame, write_log
 from tactful.simulate.config import WorldConfig, lively
 from tactful.simulate.world import World
-from tactful.simulate.world_spec import world_spec
+from tactful.simulate.world_spec import sends_spec, world_spec
 
 WORLDS = {"default": WorldConfig, "lively": lively}
 MOST_IN_ONE_FILE = 200_000
@@ -35,7 +35,7 @@ def simulate(
     world: Annotated[
         str, typer.Option(help="default (nine published regularities hold), or lively (the demo's).")
     ] = "lively",
-    events: Annotated[bool, typer.Option("--events", help="Also write every send, beside the log.")] = False,
+    events: Annotated[bool, typer.Option("--events", help="Also write every send, and a spec for rollup.")] = False,
     json: Json = False,
 ) -> None:
     """Write a simulated decision log, and the spec to read it with beside it.
@@ -56,14 +56,21 @@ def simulate(
         else:
             written = write_partitions(made, users, periods, out, seed=seed, events=events, progress=step)
             n, found, as_of = written.n, written.users, written.as_of
-    spec = out.with_name(f"{out.name.split('.')[0]}.spec.toml")
-    with replacing(spec) as part:
-        part.write_text(world_spec(made.config, as_of), encoding="utf-8")
+    stem = out.name.split(".")[0]
+    specs = {"spec": (out.with_name(f"{stem}.spec.toml"), world_spec(made.config, as_of))}
+    if events:
+        specs["events_spec"] = (out.with_name(f"{stem}.events.spec.toml"), sends_spec(made.config, as_of))
+    for path, text in specs.values():
+        with replacing(path) as part:
+            part.write_text(text, encoding="utf-8")
+    paths = {name: str(path) for name, (path, _) in specs.items()}
     if json:
-        show.emit({"log": str(out), "spec": str(spec), "n": n, "users": found, "periods": periods})
+        show.emit({"log": str(out), **paths, "n": n, "users": found, "periods": periods})
         return
     show.line(f"{n:,} decisions of {found:,} users over {periods} weeks: {out}")
-    show.line(f"read it with --spec {spec}")
+    show.line(f"read it with --spec {paths['spec']}")
+    if events:
+        show.line(f"its sends are beside it; roll them up with --spec {paths['events_spec']}")
 
 
 def _file(

@@ -1,4 +1,4 @@
-"""The specification of the weekly log that the world writes."""
+"""The specifications of the weekly log that the world writes, and of its sends."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from tactful.core.actions import DAY_US
 from tactful.simulate.config import WorldConfig
 from tactful.simulate.records import CONTEXT, OUTCOMES
 
-SPEC = """\
-# How to read the decision log of tactful's simulated world.
-
+ACTIONS = """\
 [actions]                       # a grid of cadences: every frequency at every local send time, and none
 slots = {slots}
 frequencies = {frequencies}   # sends per period, at most one a day
 none = {none}
 period_days = 7
+"""
 
+SPEC = (
+    """\
+# How to read the decision log of tactful's simulated world.
+
+"""
+    + ACTIONS
+    + """
 [columns]                       # canonical names
 user = "user"
 period = "period"
@@ -44,6 +50,39 @@ timezone = "UTC"
 as_of = "{as_of}"
 propensities_are = "logged"
 """
+)
+
+SENDS = (
+    """\
+# How to roll up the sends of tactful's simulated world into decisions, and how to read these.
+
+"""
+    + ACTIONS
+    + """
+[outcomes]                      # no sessions: those of their own are not among the sends
+opens = {{ column = "opens", kind = "count", trials = "opens_trials", window_days = {opens}, null = "immature" }}
+opted_out = {{ column = "opted_out", kind = "binary", absorbing = true, window_days = {opted_out}, null = "immature" }}
+
+[objective]                     # per decision
+opens = 1.0
+opted_out = -15.0
+
+[rollup]
+time = "sent_at"
+segment = "segment"
+local_time = "slot"
+lag_days = 1                    # a period's sends begin the day after its decision
+from = "start"
+
+[rollup.outcomes]
+opens = {{ time = "opened_at" }}
+opted_out = {{ time = "opted_out_at" }}
+
+[log]
+timezone = "UTC"
+as_of = "{as_of}"
+"""
+)
 
 
 def world_spec(config: WorldConfig | None = None, as_of: int | None = None) -> str:
@@ -51,9 +90,18 @@ def world_spec(config: WorldConfig | None = None, as_of: int | None = None) -> s
 
     ``as_of`` in µs UTC is ``log.as_of``; None leaves it to the newest time in the file.
     """
+    return _filled(SPEC, config, as_of)
+
+
+def sends_spec(config: WorldConfig | None = None, as_of: int | None = None) -> str:
+    """The spec that rolls up its sends, as ``simulate(events=True)`` keeps them, and reads what comes of it."""
+    return _filled(SENDS, config, as_of)
+
+
+def _filled(text: str, config: WorldConfig | None, as_of: int | None) -> str:
     actions = (config or WorldConfig()).actions
     at = "max" if as_of is None else datetime.fromtimestamp(as_of / 1_000_000, UTC).isoformat()
-    return SPEC.format(
+    return text.format(
         slots=json.dumps(list(dict.fromkeys(s for s in actions.slots if s))),
         frequencies=json.dumps(list(dict.fromkeys(f for f in actions.frequencies if f))),
         none=json.dumps(0 in actions.frequencies),

@@ -105,7 +105,7 @@ def pinned(uri: str, model: str, alias: str) -> Pinned:
     digest = version.tags.get(DIGEST, "")
     if not _DIGEST.fullmatch(digest):
         where = f"{PREFIX}{model}@{alias}, version {version.version}"
-        raise PolicyFormatError("no tag sha256 pins this version", where, "promote it with tactful.tracking.registry")
+        raise PolicyFormatError("no tag sha256 pins this version", where, "promote it with tactful promote")
     return Pinned(digest, f"{model}/{version.version}")
 
 
