@@ -497,7 +497,9 @@ def test_csv_holds_no_vectors(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("name", "says"), [("log.xlsx", "unknown kind of file"), ("no/log.csv", "cannot be written")])
+@pytest.mark.parametrize(
+    ("name", "says"), [("log.xlsx", "unknown kind of file"), ("no/log.csv", "No such file or directory; choose")]
+)
 def test_what_cannot_be_written(name, says, tmp_path):
     with pytest.raises(LogError, match=says):
         write_log(read_log(small(), spec_of()), tmp_path / name)

@@ -18,7 +18,7 @@ def replacing(path: Path) -> Generator[Path]:
     Raises
     ------
     OSError
-        The folder cannot be written to.
+        The folder cannot be written to; it names ``path``.
     """
     part = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
     try:
@@ -26,5 +26,9 @@ def replacing(path: Path) -> Generator[Path]:
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)
+    except OSError as error:
+        if str(error.filename) == str(part):
+            error.filename = str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)

@@ -56,7 +56,9 @@ def columns(expr: pl.Expr) -> tuple[str, ...]:
 
 def one_line(error: BaseException) -> str:
     """The first line of an error of polars or the system."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    said = str(error)
+    if isinstance(error, OSError):  # polars adds the path, which is the caller's to name
+        said = error.strerror or said.partition(" (os error")[0]
     return next((" ".join(line.split()) for line in said.splitlines() if line.strip()), type(error).__name__)[:240]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,7 +16,7 @@ from tactful.errors import JournalBusyError, JournalError, TactfulError
 from tactful.journal.journal import Journal
 from tactful.service import messages as m
 from tactful.service.guard import Guard
-from tactful.service.metrics import Metrics
+from tactful.service.metrics import Metrics, Timed
 from tactful.service.operations import Operations
 from tactful.service.settings import Settings
 from tactful.serving import Decider
@@ -67,7 +65,7 @@ def create_app(settings: Settings, decider: Decider, journal: Journal, watcher: 
     app.add_api_route("/metrics", service.exposition, methods=["GET"], response_class=Response, responses=problems)
     app.add_exception_handler(TactfulError, _refusal(metrics))
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.middleware("http")(_timed(metrics))
+    app.add_middleware(Timed, metrics=metrics)  # pyright: ignore[reportArgumentType]
     app.add_middleware(Guard, key=settings.key, most=settings.max_body_bytes)  # pyright: ignore[reportArgumentType]
     return app
 
@@ -90,22 +88,3 @@ async def _invalid(_: Request, error: Exception) -> Response:
     found = error.errors()[0]
     place = ".".join(str(part) for part in found["loc"])
     return JSONResponse({"error": f"{place}: {found['msg']}"}, 422)
-
-
-def _timed(metrics: Metrics) -> Callable[..., Awaitable[Response]]:
-    async def timed(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-        start, status = time.perf_counter(), 500
-        try:
-            response = await proceed(request)
-            status = response.status_code
-            return response
-        except asyncio.CancelledError:
-            status = 499
-            raise
-        finally:
-            route = request.scope.get("route")
-            path = getattr(route, "path", "other")
-            metrics.requests.labels(path, status).inc()
-            metrics.seconds.labels(path).observe(time.perf_counter() - start)
-
-    return timed
