@@ -201,8 +201,8 @@ class Broken:
     def submit(self, event):
         raise self.error
 
-    def of_user(self, *_, **__):
-        return []
+    def newest(self, *_):
+        return {}
 
     def check(self):
         raise self.error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -135,6 +135,16 @@ class Journal:
         if since_us is not None:
             query = query.where(events.c.at_us >= since_us)
         return [row.event for row in self._rows(query.order_by(events.c.at_us, events.c.seq))]
+
+    def newest(self, users: Iterable[str], kind: str) -> dict[str, Event]:
+        """The latest event of a kind of each of these users that has one."""
+        found: dict[str, Event] = {}
+        asked = list(users)
+        query = sa.select(events).where(events.c.kind == kind).order_by(events.c.at_us, events.c.seq)
+        for start in range(0, len(asked), PAGE):
+            rows = self._rows(query.where(events.c.user.in_(asked[start : start + PAGE])))
+            found |= {row.event.user: row.event for row in rows}
+        return found
 
     def read(self, after: int = 0) -> Iterator[Stored]:
         """All events with a ``seq`` above ``after``, in that order, in pages: it holds no lock between them.

@@ -16,6 +16,7 @@ from tactful.errors import PolicyError
 from tactful.journal.event import Event
 from tactful.journal.journal import Journal
 from tactful.service import messages as m
+from tactful.service.consents import Consents
 from tactful.service.metrics import Metrics
 from tactful.service.settings import Settings
 from tactful.serving import Decider
@@ -35,7 +36,7 @@ class Operations:
 
     def __init__(self, settings: Settings, decider: Decider, journal: Journal, metrics: Metrics) -> None:
         self._settings, self._decider, self._journal, self._metrics = settings, decider, journal, metrics
-        self._watch = BypassWatch()
+        self._consents, self._watch = Consents(journal), BypassWatch()
 
     async def decide(self, request: m.DecideRequest) -> m.DecisionReply:
         """Decide for a user, once for every period: whoever asks again gets the decision that was made."""
@@ -120,8 +121,7 @@ class Operations:
         user = str(request.user)
         now = time.time_ns() // 1000 if request.at is None else micros(request.at)
         period = self._decider.period(now) if request.period is None else request.period
-        consents = await run_in_threadpool(self._journal.of_user, user, "consent")
-        if consents and consents[-1].body.get("granted") is False:
+        if await self._consents.withdrawn(user):
             return self._without_consent(user, period, request.segment)
         may = await self._eligible(request, user, period)
         context = {name: value for name, value in (request.context or {}).items() if value is not None}
