@@ -47,15 +47,16 @@ def test_what_was_recorded_is_read_back_in_order_and_by_another_process_too(jour
     assert journal.of_user("u1", since_us=2000) == [batch[2], batch[1]]
 
 
-def test_the_newest_of_each_user_is_by_its_own_time(journal, monkeypatch):
+def test_events_of_users_are_in_the_order_in_which_they_happened(journal, monkeypatch):
     said = [("u1", 10, True), ("u1", 30, False), ("u1", 20, True), ("u2", 5, False), ("u2", 5, True), ("u3", 1, True)]
-    made = [Event(f"c{i}", "consent", user, at, body={"granted": yes}) for i, (user, at, yes) in enumerate(said)]
-    journal.record(*made, outcome(1, "u4"))
+    c = [Event(f"c{i}", "consent", user, at, body={"granted": yes}) for i, (user, at, yes) in enumerate(said)]
+    journal.record(*c, outcome(1, "u4"))
     monkeypatch.setattr("tactful.journal.journal.PAGE", 2)
-    wanted = {"u1": made[1], "u2": made[4], "u3": made[5]}
-    assert journal.newest(["u1", "u2", "u3", "u4", "u5"], "consent") == wanted
-    assert journal.newest([], "consent") == {}
-    assert all(journal.of_user(user, "consent")[-1] == event for user, event in wanted.items())
+    wanted = {"u1": [c[0], c[2], c[1]], "u2": [c[3], c[4]], "u3": [c[5]]}
+    assert journal.of_users(["u1", "u2", "u3", "u4", "u5"], "consent") == wanted
+    assert journal.of_users(["u1", "u3"], "consent", since_us=20) == {"u1": [c[2], c[1]]}
+    assert journal.of_users([], "consent") == {}
+    assert all(journal.of_user(user, "consent") == events for user, events in wanted.items())
 
 
 def test_an_id_is_stored_once(journal):

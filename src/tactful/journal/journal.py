@@ -129,21 +129,20 @@ class Journal:
 
     def of_user(self, user: str, *kinds: str, since_us: int | None = None) -> list[Event]:
         """The events of a user, in the order in which they happened."""
-        query = sa.select(events).where(events.c.user == user)
+        return self.of_users([user], *kinds, since_us=since_us).get(user, [])
+
+    def of_users(self, users: Iterable[str], *kinds: str, since_us: int | None = None) -> dict[str, list[Event]]:
+        """The events of each of these users that has any, in the order in which they happened."""
+        query = sa.select(events).order_by(events.c.at_us, events.c.seq)
         if kinds:
             query = query.where(events.c.kind.in_(kinds))
         if since_us is not None:
             query = query.where(events.c.at_us >= since_us)
-        return [row.event for row in self._rows(query.order_by(events.c.at_us, events.c.seq))]
-
-    def newest(self, users: Iterable[str], kind: str) -> dict[str, Event]:
-        """The latest event of a kind of each of these users that has one."""
-        found: dict[str, Event] = {}
+        found: dict[str, list[Event]] = {}
         asked = list(users)
-        query = sa.select(events).where(events.c.kind == kind).order_by(events.c.at_us, events.c.seq)
         for start in range(0, len(asked), PAGE):
-            rows = self._rows(query.where(events.c.user.in_(asked[start : start + PAGE])))
-            found |= {row.event.user: row.event for row in rows}
+            for row in self._rows(query.where(events.c.user.in_(asked[start : start + PAGE]))):
+                found.setdefault(row.event.user, []).append(row.event)
         return found
 
     def read(self, after: int = 0) -> Iterator[Stored]:

@@ -16,9 +16,9 @@ from tactful.errors import PolicyError
 from tactful.journal.event import Event
 from tactful.journal.journal import Journal
 from tactful.service import messages as m
-from tactful.service.consents import Consents
 from tactful.service.metrics import Metrics
 from tactful.service.settings import Settings
+from tactful.service.together import Together
 from tactful.serving import Decider
 from tactful.serving.bypass import BypassWatch
 from tactful.serving.decision import Decision
@@ -36,7 +36,11 @@ class Operations:
 
     def __init__(self, settings: Settings, decider: Decider, journal: Journal, metrics: Metrics) -> None:
         self._settings, self._decider, self._journal, self._metrics = settings, decider, journal, metrics
-        self._consents, self._watch = Consents(journal), BypassWatch()
+        self._watch = BypassWatch()
+        self._consents = Together(lambda users: journal.of_users(users, "consent"))
+        self._sends = Together(
+            lambda users: journal.of_users(users, "send", since_us=time.time_ns() // 1000 - HISTORY_US)
+        )
 
     async def decide(self, request: m.DecideRequest) -> m.DecisionReply:
         """Decide for a user, once for every period: whoever asks again gets the decision that was made."""
@@ -67,9 +71,7 @@ class Operations:
             at = micros(t.at)
             intents.append(Intent(t.name, at, at, channel=t.channel, category=TRANSACTIONAL))
         history = await self._history(str(request.user))
-        sends = await run_in_threadpool(
-            schedule, intents, _person(request.user, request.person), self._settings.rules, history
-        )
+        sends = schedule(intents, _person(request.user, request.person), self._settings.rules, history)
         return m.ScheduleReply(sends=[_planned(send) for send in sends])
 
     async def outcomes(self, batch: m.OutcomesRequest) -> m.OutcomesReply:
@@ -121,7 +123,8 @@ class Operations:
         user = str(request.user)
         now = time.time_ns() // 1000 if request.at is None else micros(request.at)
         period = self._decider.period(now) if request.period is None else request.period
-        if await self._consents.withdrawn(user):
+        consents = await self._consents.of(user)
+        if consents and consents[-1].body.get("granted") is False:
             return self._without_consent(user, period, request.segment)
         may = await self._eligible(request, user, period)
         context = {name: value for name, value in (request.context or {}).items() if value is not None}
@@ -147,16 +150,13 @@ class Operations:
         if abs(period) > 100_000:
             raise PolicyError(f"period {period} is of no calendar", "period", "give the index of a period")
         person, history = _person(user, request.person), await self._history(user)
-        args = (self._decider.actions, period, person, self._settings.rules, history, request.channel)
-        allowed = await run_in_threadpool(eligible, *args)
+        allowed = eligible(self._decider.actions, period, person, self._settings.rules, history, request.channel)
         if given is None or len(given) != len(allowed):
             return allowed if given is None else given
         return [a and g for a, g in zip(allowed, given, strict=True)]
 
     async def _history(self, user: str) -> list[Sent]:
-        since = time.time_ns() // 1000 - HISTORY_US
-        sends = await run_in_threadpool(self._journal.of_user, user, "send", since_us=since)
-        return [_sent(event) for event in sends]
+        return [_sent(event) for event in await self._sends.of(user) or ()]
 
     def _without_consent(self, user: str, period: int, segment: str) -> m.DecisionReply:
         """Nothing is sent to who has withdrawn consent, and that is no decision of the policy."""
