@@ -72,7 +72,7 @@ def test_a_draw_does_not_depend_on_the_others():
 
 def wins_of(utility):
     out = np.empty(utility.shape[1:])
-    bank.wins(np.ascontiguousarray(utility), out)
+    bank.wins(np.ascontiguousarray(utility.swapaxes(0, 1)), out)
     return out
 
 

@@ -185,6 +185,25 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
             np.testing.assert_array_equal(a, b)
 
 
+def test_draws_come_in_blocks_too():
+    """Bit for bit those of the whole array; every node once, whatever is done to the block."""
+    paths = tuple(f"{p}/{i:03d}" for p in "ab" for i in range(40))
+    fit = Hierarchical().fit(random_log(2, users=300, actions=GRID, outcomes=("opens", "opted_out"), paths=paths))
+    for m in (7, 500):  # fewer and more than a product of matrices takes at once
+        found, seen = {o: np.full((m, len(fit.segments), GRID.k), np.nan) for o in fit.outcomes}, []
+
+        def keep(nodes, drawn, found=found, seen=seen):
+            seen.extend(nodes.tolist())
+            for o, x in drawn.items():
+                found[o][:, nodes] = x.swapaxes(0, 1)
+                x[:] = -1.0
+
+        fit.visit_draws(fit.outcomes, m, 5, keep)
+        assert sorted(seen) == list(range(len(fit.segments)))
+        for o, x in found.items():
+            np.testing.assert_array_equal(x, fit.draws(o, m, 5))
+
+
 @pytest.mark.parametrize("actions", [PLAIN, GRID], ids=["plain", "grid"])
 def test_a_count_out_of_trials_is_zero_under_none(actions):
     fit = Hierarchical().fit(random_log(3, actions=actions, outcomes=("opens",)))

@@ -11,7 +11,7 @@ from logs import JIT
 from reference import hierarchical as reference
 from tactful.core.actions import ActionSpace
 from tactful.core.segments import Segments
-from tactful.models.draws import draw, normals
+from tactful.models.draws import Latent, draw, normals
 from tactful.models.geometry import Geometry, covariances, defaults, extended, gradient
 from tactful.models.laplace import Problem, evidence_slope, mode
 from tactful.models.likelihood import Binomial, Likelihood, Normal, Poisson
@@ -152,7 +152,7 @@ def test_draws_have_the_dense_covariance_over_actions_and_segments():
     prior = reference.joint(tree.parents, tree.depths, K)
     f, C, _ = reference.laplace("gaussian", prior, known.y.ravel(), known.t.ravel(), CENTRE)
     found, m = mode(known, K), 20_000 if JIT else 400
-    bank = draw(known.tree, K, found.messages.precision, found.f, known.likelihood, m=m, seed=5, stream=1)
+    bank = draw(known.tree, Latent(K, found.messages.precision, found.f, known.likelihood, 1), m=m, seed=5)
     standard = (bank.reshape(m, -1) - f) / np.sqrt(C.diagonal())
     np.testing.assert_allclose(standard.mean(0), 0, atol=5.5 / np.sqrt(m))
     expected = C / np.sqrt(np.outer(C.diagonal(), C.diagonal()))

@@ -77,19 +77,19 @@ def gaussian(mean, sd, seed, stream, out):
 
 @kernel(F64_3, OUT_F64_2)
 def wins(utility, out):
-    """``out`` (s, k): the share of draws in which each action is best; ties split equally. ``utility`` (m, s, k)."""
-    m, s, k = utility.shape
+    """``out`` (s, k): the share of draws in which each action is best; ties split equally. ``utility`` (s, m, k)."""
+    s, m, k = utility.shape
     out[:] = 0.0
-    for i in range(m):
-        for node in range(s):
-            best = utility[i, node, 0]
+    for node in range(s):
+        for i in range(m):
+            best = utility[node, i, 0]
+            for a in range(k):
+                if utility[node, i, a] > best:
+                    best = utility[node, i, a]
             ties = 0
             for a in range(k):
-                if utility[i, node, a] > best:
-                    best = utility[i, node, a]
-            for a in range(k):
-                if utility[i, node, a] == best:
+                if utility[node, i, a] == best:
                     ties += 1
             for a in range(k):
-                if utility[i, node, a] == best:
+                if utility[node, i, a] == best:
                     out[node, a] += 1.0 / (ties * m)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from tactful.core.arrays import F64, Bool
+from tactful.core.arrays import F64, I64, Bool
 from tactful.core.outcomes import Objective
+from tactful.core.parallel import blocks
 from tactful.errors import SpecError
 from tactful.kernels import bank
 from tactful.models.base import Posterior
@@ -54,18 +56,22 @@ class Thompson:
         return Rule(THOMPSON, self.sharpen)
 
     def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
-        """(s, k); beside the posterior's own draws, memory is O(draws · 64 · k)."""
+        """(s, k); the draws of a few nodes are held at a time."""
         m = self.draws or DRAWS
-        draws = {o: posterior.draws(o, m, seed) for o in objective.outcomes}
         won = np.empty((len(posterior.segments), posterior.actions.k))
-        for start in range(0, len(won), BLOCK):
-            nodes = slice(start, start + BLOCK)
-            utility = np.zeros((m, *won[nodes].shape))
-            for o, drawn in draws.items():
-                utility += objective.values[o] * drawn[:, nodes]
+
+        def work(nodes: I64, drawn: Mapping[str, F64]) -> None:
+            utility = np.zeros((nodes.size, m, won.shape[1]))
+            for o, x in drawn.items():
+                x *= objective.values[o]
+                utility += x
             if offset is not None:
                 utility += offset
-            bank.wins(utility, won[nodes])
+            share = np.empty((nodes.size, won.shape[1]))
+            bank.wins(utility, share)
+            won[nodes] = share
+
+        _visit(posterior, objective.outcomes, m, seed, work)
         sharp = (won / won.max(1, keepdims=True)) ** self.sharpen
         return sharp / sharp.sum(1, keepdims=True)
 
@@ -201,13 +207,34 @@ class Cautious:
             raise SpecError(
                 f"unknown outcome {self.outcome!r}", "cautious", f"choose one of {', '.join(posterior.outcomes)}"
             )
-        drawn = posterior.draws(self.outcome, self.draws, seed)
-        blocks = (drawn[:, start : start + BLOCK] for start in range(0, drawn.shape[1], BLOCK))
-        hazard = np.concatenate([np.quantile(block, self.certainty, 0) for block in blocks])
+        hazard = np.empty((len(posterior.segments), posterior.actions.k))
+
+        def work(nodes: I64, drawn: Mapping[str, F64]) -> None:
+            hazard[nodes] = np.quantile(drawn[self.outcome], self.certainty, 1)
+
+        _visit(posterior, (self.outcome,), self.draws, seed, work)
         if self.most is not None:
             return hazard <= self.most
         best = greedy(mean_utility(posterior, objective, offset))
         return hazard <= self.ratio * (best * hazard).sum(1, keepdims=True) * (1 + 1e-12)
+
+
+def _visit(
+    posterior: Posterior,
+    outcomes: Iterable[str],
+    m: int,
+    seed: int,
+    work: Callable[[I64, Mapping[str, F64]], None],
+) -> None:
+    """Hand the draws (b, m, k) of outcomes over, some nodes (b,) at a time; ``work`` may write to them."""
+    own: Any = getattr(posterior, "visit_draws", None)
+    if own is not None:
+        own(outcomes, m, seed, work)
+        return
+    draws = {o: posterior.draws(o, m, seed) for o in outcomes}
+    every = np.arange(len(posterior.segments))
+    for at in blocks(every.size, BLOCK):
+        work(every[at], {o: x[:, at].swapaxes(0, 1).copy() for o, x in draws.items()})
 
 
 def _from_moments(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,34 +16,72 @@ from tactful.models.messages import Level, Tree
 Drawn = dict[int, F64]
 
 JITTER = 1e-12  # of the prior variance: where data leave nothing of it, rounding may leave less than nothing
-BLOCK = 32  # nodes at once
+BLOCK = 16  # nodes at once
 SMALL = 1 << 18  # multiply-adds of a product that BLAS leaves to one thread: two would wait for each other
 
 
-def draw(tree: Tree, K: F64, M: F64, f: F64, like: Likelihood, *, m: int, seed: int, stream: int) -> F64:
+class Latent(NamedTuple):
+    """What the draws of one outcome come from: prior K by level, precision M of the messages, mode f, and its stream.
+
+    ``trials`` (s, k) are those of a mean decision, or None.
+    """
+
+    K: F64
+    M: F64
+    f: F64
+    likelihood: Likelihood
+    stream: int
+    trials: F64 | None = None
+
+
+def draw(tree: Tree, latent: Latent, *, m: int, seed: int) -> F64:
     """(m, s, k) draws of the response: f + e with e_v = (I − KM) e_parent + chol((I − KM)K) ε, joint over the tree.
 
     ε is Philox at (seed, stream, node, action, draw), so that a draw is a function of its indices alone. Cost
     O(m · nodes · k²).
     """
-    s, k = f.shape
-    rows = max(1, min(m, SMALL // (k * k)))
-    out = np.empty((m, s, k))
-    above: Drawn = {-1: np.zeros((-(-m // rows), rows, k))}
-    for depth, level in enumerate(tree.levels):
-        below: Drawn = {}
+    out = np.empty((m, *latent.f.shape))
 
-        def work(at: slice, level: Level = level, K: F64 = K[depth], up: Drawn = above, down: Drawn = below) -> None:
-            nodes = level.nodes[at]
-            block = _deviations(K, M[nodes], [up[p] for p in level.parents[at].tolist()], (seed, stream, nodes))
-            down.update((v, block[i].copy()) for i, v in enumerate(nodes.tolist()) if level.inner[at][i])
-            block = block.reshape(nodes.size, -1, k)[:, :m]
-            block += f[nodes][:, None, :]
-            out[:, nodes] = like.response(block).swapaxes(0, 1)
+    def keep(nodes: I64, drawn: Mapping[str, F64]) -> None:
+        out[:, nodes] = drawn[""].swapaxes(0, 1)
 
-        each(work, level.nodes.size, BLOCK)
-        above = below
+    draw_each(tree, {"": latent}, keep, m=m, seed=seed)
     return out
+
+
+def draw_each(
+    tree: Tree, latents: Mapping[str, Latent], work: Callable[[I64, Mapping[str, F64]], None], *, m: int, seed: int
+) -> None:
+    """Hand the draws of several outcomes over, some nodes (b,) at a time: (b, m, k) each, which are used up.
+
+    ``work`` runs in threads. What is kept meanwhile is the draws of the inner nodes of two levels.
+    """
+    above: dict[str, Drawn] = {}
+    for o, latent in latents.items():
+        k = latent.f.shape[1]
+        rows = max(1, min(m, SMALL // (k * k)))
+        above[o] = {-1: np.zeros((-(-m // rows), rows, k))}
+    for depth, level in enumerate(tree.levels):
+        below: dict[str, Drawn] = {o: {} for o in latents}
+
+        def block(
+            at: slice, depth: int = depth, level: Level = level, up: dict[str, Drawn] = above, down: Any = below
+        ) -> None:
+            nodes, parents = level.nodes[at], level.parents[at].tolist()
+            drawn: dict[str, F64] = {}
+            for o, x in latents.items():
+                key = seed, x.stream, nodes
+                found = _deviations(x.K[depth], x.M[nodes], [up[o][p] for p in parents], key)
+                down[o].update((v, found[i].copy()) for i, v in enumerate(nodes.tolist()) if level.inner[at][i])
+                found = found.reshape(nodes.size, -1, x.f.shape[1])[:, :m]
+                found += x.f[nodes][:, None, :]
+                drawn[o] = x.likelihood.response(found)
+                if x.trials is not None:
+                    drawn[o] *= x.trials[nodes][:, None, :]
+            work(nodes, drawn)
+
+        each(block, level.nodes.size, BLOCK)
+        above = below
 
 
 def _deviations(K: F64, M: F64, above: list[F64], key: tuple[int, int, I64]) -> F64:

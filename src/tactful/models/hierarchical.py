@@ -6,7 +6,7 @@ neighbours learn from. Reference: math.md 3; Rasmussen & Williams 2006, chapters
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from tactful.core.arrays import F64, I64
 from tactful.core.log import Log
 from tactful.core.segments import Segments
 from tactful.models.counting import Counting
-from tactful.models.draws import draw
+from tactful.models.draws import Latent, draw, draw_each
 from tactful.models.evidence import Evidence
 from tactful.models.geometry import Geometry, covariances, defaults, extended
 from tactful.models.laplace import Mode, Problem, mode
@@ -188,12 +188,22 @@ class HierarchicalPosterior(Counting[Sums]):
 
         Outcomes are independent of each other, and the mean number of trials is taken as known.
         """
+        return draw(self._fit(outcome).tree, self._latent(outcome), m=m, seed=seed)
+
+    def visit_draws(
+        self, outcomes: Iterable[str], m: int, seed: int, work: Callable[[I64, Mapping[str, F64]], None]
+    ) -> None:
+        """The same draws without an array of them all: ``work`` gets (b, m, k) of each outcome for nodes (b,).
+
+        It is called in threads until every node was there once, and may write to its arrays.
+        """
+        latents = {o: self._latent(o) for o in outcomes}
+        draw_each(Tree.of(self.segments), latents, work, m=m, seed=seed)
+
+    def _latent(self, outcome: str) -> Latent:
         fit, stream = self._fit(outcome), tuple(self.outcomes).index(outcome)
-        M = fit.mode.messages.precision
-        out = draw(fit.tree, fit.K, M, fit.mode.f, fit.likelihood, m=m, seed=seed, stream=stream)
-        if self.outcomes[outcome].has_trials:
-            out *= fit.trials
-        return out
+        trials = fit.trials if self.outcomes[outcome].has_trials else None
+        return Latent(fit.K, fit.mode.messages.precision, fit.mode.f, fit.likelihood, stream, trials)
 
     @cached_property
     def _problems(self) -> dict[str, Problem]:
