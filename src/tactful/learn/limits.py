@@ -196,9 +196,10 @@ def _smallest_share(explored: F64, best: F64, limits: list[Limit], on: Served) -
         if at_explored > bound:
             share = max(share, (at_explored - bound) / (at_explored - at_best))
 
-    def kept(a: float) -> bool:
-        pmf = (1 - a) * explored + a * best
-        return all(on.quantile(pmf, x) <= x.bound - SLACK * abs(x.bound) + 1e-12 for x in limits)
+    ends = [(x.bound - SLACK * abs(x.bound) + 1e-12, on.rates(explored, x), on.rates(best, x)) for x in limits]
+
+    def kept(a: float) -> bool:  # rates are linear in the pmf: those of the mixture need no look at the draws
+        return all(float(np.quantile((1 - a) * e + a * b, on.certainty)) <= bound for bound, e, b in ends)
 
     return bisected(kept, min(share, 1.0))
 
