@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from tactful.core.parallel import blocks
 from tactful.errors import SpecError
 from tactful.kernels import bank
 from tactful.models.base import Posterior
+from tactful.models.draws import Work
 from tactful.policies.rules import THOMPSON, Rule, greedy
 
 BLOCK = 64  # nodes at once
@@ -219,13 +220,7 @@ class Cautious:
         return hazard <= self.ratio * (best * hazard).sum(1, keepdims=True) * (1 + 1e-12)
 
 
-def _visit(
-    posterior: Posterior,
-    outcomes: Iterable[str],
-    m: int,
-    seed: int,
-    work: Callable[[I64, Mapping[str, F64]], None],
-) -> None:
+def _visit(posterior: Posterior, outcomes: Iterable[str], m: int, seed: int, work: Work) -> None:
     """Hand the draws (b, m, k) of outcomes over, some nodes (b,) at a time; ``work`` may write to them."""
     own: Any = getattr(posterior, "visit_draws", None)
     if own is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from tactful.models.likelihood import Likelihood
 from tactful.models.messages import Level, Tree
 
 Drawn = dict[int, F64]
+Work = Callable[[I64, Mapping[str, F64]], None]
 
 JITTER = 1e-12  # of the prior variance: where data leave nothing of it, rounding may leave less than nothing
 BLOCK = 16  # nodes at once
@@ -49,39 +51,44 @@ def draw(tree: Tree, latent: Latent, *, m: int, seed: int) -> F64:
     return out
 
 
-def draw_each(
-    tree: Tree, latents: Mapping[str, Latent], work: Callable[[I64, Mapping[str, F64]], None], *, m: int, seed: int
-) -> None:
+def draw_each(tree: Tree, latents: Mapping[str, Latent], work: Work, *, m: int, seed: int) -> None:
     """Hand the draws of several outcomes over, some nodes (b,) at a time: (b, m, k) each, which are used up.
 
-    ``work`` runs in threads. What is kept meanwhile is the draws of the inner nodes of two levels.
+    ``work`` runs in threads. What is kept meanwhile are the draws of the inner nodes of two levels.
     """
     above: dict[str, Drawn] = {}
-    for o, latent in latents.items():
-        k = latent.f.shape[1]
+    for o, x in latents.items():
+        k = x.f.shape[1]
         rows = max(1, min(m, SMALL // (k * k)))
         above[o] = {-1: np.zeros((-(-m // rows), rows, k))}
     for depth, level in enumerate(tree.levels):
         below: dict[str, Drawn] = {o: {} for o in latents}
-
-        def block(
-            at: slice, depth: int = depth, level: Level = level, up: dict[str, Drawn] = above, down: Any = below
-        ) -> None:
-            nodes, parents = level.nodes[at], level.parents[at].tolist()
-            drawn: dict[str, F64] = {}
-            for o, x in latents.items():
-                key = seed, x.stream, nodes
-                found = _deviations(x.K[depth], x.M[nodes], [up[o][p] for p in parents], key)
-                down[o].update((v, found[i].copy()) for i, v in enumerate(nodes.tolist()) if level.inner[at][i])
-                found = found.reshape(nodes.size, -1, x.f.shape[1])[:, :m]
-                found += x.f[nodes][:, None, :]
-                drawn[o] = x.likelihood.response(found)
-                if x.trials is not None:
-                    drawn[o] *= x.trials[nodes][:, None, :]
-            work(nodes, drawn)
-
-        each(block, level.nodes.size, BLOCK)
+        each(partial(_block, latents, (depth, level), above, below, work, (m, seed)), level.nodes.size, BLOCK)
         above = below
+
+
+def _block(
+    latents: Mapping[str, Latent],
+    where: tuple[int, Level],
+    above: Mapping[str, Drawn],
+    below: Mapping[str, Drawn],
+    work: Work,
+    key: tuple[int, int],
+    at: slice,
+) -> None:
+    """Draw some nodes of a level, keep what their children need in ``below``, and hand the responses over."""
+    (depth, level), (m, seed) = where, key
+    nodes, parents, inner = level.nodes[at], level.parents[at].tolist(), np.flatnonzero(level.inner[at])
+    drawn: dict[str, F64] = {}
+    for o, x in latents.items():
+        e = _deviations(x.K[depth], x.M[nodes], [above[o][p] for p in parents], (seed, x.stream, nodes))
+        below[o].update((int(nodes[i]), e[i].copy()) for i in inner.tolist())
+        f = e.reshape(nodes.size, -1, x.f.shape[1])[:, :m]
+        f += x.f[nodes][:, None, :]
+        drawn[o] = x.likelihood.response(f)
+        if x.trials is not None:
+            drawn[o] *= x.trials[nodes][:, None, :]
+    work(nodes, drawn)
 
 
 def _deviations(K: F64, M: F64, above: list[F64], key: tuple[int, int, I64]) -> F64:

@@ -6,7 +6,7 @@ neighbours learn from. Reference: math.md 3; Rasmussen & Williams 2006, chapters
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from tactful.core.arrays import F64, I64
 from tactful.core.log import Log
 from tactful.core.segments import Segments
 from tactful.models.counting import Counting
-from tactful.models.draws import Latent, draw, draw_each
+from tactful.models.draws import Latent, Work, draw, draw_each
 from tactful.models.evidence import Evidence
 from tactful.models.geometry import Geometry, covariances, defaults, extended
 from tactful.models.laplace import Mode, Problem, mode
@@ -190,9 +190,7 @@ class HierarchicalPosterior(Counting[Sums]):
         """
         return draw(self._fit(outcome).tree, self._latent(outcome), m=m, seed=seed)
 
-    def visit_draws(
-        self, outcomes: Iterable[str], m: int, seed: int, work: Callable[[I64, Mapping[str, F64]], None]
-    ) -> None:
+    def visit_draws(self, outcomes: Iterable[str], m: int, seed: int, work: Work) -> None:
         """The same draws without an array of them all: ``work`` gets (b, m, k) of each outcome for nodes (b,).
 
         It is called in threads until every node was there once, and may write to its arrays.
