@@ -10,7 +10,6 @@ import numpy as np
 from worlds import OBJECTIVE, Started, Week
 
 import tactful as tt
-from tactful.kernels import bank
 from tactful.policies.table import Table
 
 DRAWS = 256  # of simple arms
@@ -94,10 +93,9 @@ class Narrow:
     def pmf(self, posterior: Any, objective: Any, seed: int, offset: Any = None) -> np.ndarray:  # noqa: ARG002
         utility = sum(objective.values[o] * posterior.draws(o, self.draws, seed) for o in objective.outcomes)
         mean = utility.mean(0)
-        utility = np.ascontiguousarray(mean + self.width * (utility - mean))
-        won = np.empty(mean.shape)
-        bank.wins(utility, won)
-        return won / won.sum(1, keepdims=True)
+        utility = mean + self.width * (utility - mean)
+        won = utility == utility.max(2, keepdims=True)
+        return (won / won.sum(2, keepdims=True)).mean(0)
 
 
 @dataclass
