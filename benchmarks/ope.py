@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from obp_peer import Peer
+from timing import best
 
 from tactful.ope.betting import betting
 from tactful.ope.bootstrap import bootstrap_replicates
@@ -27,17 +28,6 @@ from tactful.ope.weights import on_rows
 
 PER_USER = 10
 REPLICATES = 1000
-
-
-def best(work: Callable[[], Any], runs: int) -> float:
-    """Seconds of the fastest run, after one to warm up."""
-    work()
-    times: list[float] = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def beside(ours: Callable[[], Any], other: Callable[[], Any], runs: int) -> tuple[float, float]:

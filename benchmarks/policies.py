@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 from reliability.policies import ACTIONS, FEATURES, PATHS, TREE, bank, linear, table
+from timing import best
 
 from tactful.core import parallel
 from tactful.learn import pmfs
@@ -36,17 +37,6 @@ def each(work: Callable[[int], object], n: int) -> tuple[float, float]:
         work(i)
         took[i] = clock() - start
     return float(np.median(took)) / 1e3, float(np.percentile(took, 99)) / 1e3
-
-
-def best(work: Callable[[], object], runs: int) -> float:
-    """Seconds of the fastest run, after one to warm up."""
-    work()
-    times: list[float] = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def scalar(n: int) -> None:

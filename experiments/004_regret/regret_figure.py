@@ -55,12 +55,17 @@ def _panel(axes: Any, runs: Runs, world: str) -> None:
     axes.set_xticks([1, *range(5, share.shape[1] + 1, 5)])
     axes.axhline(0.9, color=MUTED, lw=0.8, ls=(0, (4, 3)))
     axes.text(1.2, 0.905, "90 %", ha="left", va="bottom", size=8, color=MUTED)
-    axes.set_title(TITLES[world], loc="left", size=10.5, color=INK, weight="bold")
-    axes.set_xlabel(f"week, {runs.users(world):,} decisions each", color=MUTED, size=9.5)
+    framed(axes, TITLES[world], f"week, {runs.users(world):,} decisions each", 10.5)
     axes.set_ylim(0, 1)
     axes.set_xlim(1, share.shape[1])
     axes.set_yticks(np.arange(0, 1.01, 0.2), [f"{100 * y:.0f} %" for y in np.arange(0, 1.01, 0.2)])
-    axes.tick_params(colors=MUTED, labelsize=9, length=0)
+
+
+def framed(axes: Any, title: str, below: str, size: float = 10) -> None:
+    """Title and horizontal axis in points of about ``size``, and a frame that stays in the background."""
+    axes.set_title(title, loc="left", size=size, color=INK, weight="bold")
+    axes.set_xlabel(below, color=MUTED, size=size - 1)
+    axes.tick_params(colors=MUTED, labelsize=size - 1.5, length=0)
     axes.grid(axis="y", color=LINE, lw=0.6)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)

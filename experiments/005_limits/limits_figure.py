@@ -10,8 +10,8 @@ import numpy as np
 from limits_tables import METHODS
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from regret_figure import INK, MUTED, framed
 
-INK, MUTED, LINE = "#1f2933", "#6b7785", "#d5dbe1"
 BANDS = (METHODS[0], "Conjugate")
 COLOURS = dict(zip(METHODS, ("#c2562e", "#33779c", "#8a5a83", "#7a9e87", "#d9b36c", "#1f2933", "#a0a7af"), strict=True))
 
@@ -40,13 +40,7 @@ def draw(runs: Sequence[Mapping[str, Any]], config: Mapping[str, Any], path: Pat
             axes.text(52, bound, label, va="bottom", ha="right", size=8.5, color=INK)
             axes.text(52, top, "no limits: beyond the scale", va="top", ha="right", size=8.5, color=MUTED)
             axes.set_ylim(0, top)
-        axes.set_title(title, loc="left", size=10, color=INK, weight="bold")
-        axes.set_xlabel("week", color=MUTED, size=9)
-        axes.tick_params(colors=MUTED, labelsize=8.5, length=0)
-        axes.grid(axis="y", color=LINE, lw=0.6)
-        for side in ("top", "right", "left"):
-            axes.spines[side].set_visible(False)
-        axes.spines["bottom"].set_color(LINE)
+        framed(axes, title, "week")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, fontsize=9, ncols=4, loc="lower center", labelcolor=INK)
     figure.tight_layout(rect=(0, 0.12, 1, 1), w_pad=1.5)

@@ -11,8 +11,8 @@ from cold_tables import METHODS, of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from regret_figure import INK, MUTED, framed
 
-INK, MUTED, LINE = "#1f2933", "#6b7785", "#d5dbe1"
 COLOURS = {"separate arms": "#a0793d", "Conjugate": "#7a9e87", "Hierarchical": "#c2562e"}
 
 
@@ -46,13 +46,7 @@ def _panel(axes: Any, title: str, lines: Mapping[str, np.ndarray], fixed: float)
         se = share.std(0, ddof=1) / np.sqrt(len(share)) if len(share) > 1 else 0 * mean
         axes.fill_between(week, mean - se, mean + se, color=COLOURS[method], alpha=0.18, lw=0)
         axes.plot(week, mean, color=COLOURS[method], lw=1.8, label=method)
-    axes.set_title(title, loc="left", size=10, color=INK, weight="bold")
+    framed(axes, title, "weeks of data")
     axes.set_ylim(0, 1)
     axes.set_xlim(0, None)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.set_xlabel("weeks of data", color=MUTED, size=9)
-    axes.tick_params(colors=MUTED, labelsize=8.5, length=0)
-    axes.grid(axis="y", color=LINE, lw=0.6)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(LINE)

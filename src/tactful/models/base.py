@@ -43,7 +43,11 @@ class Posterior(Protocol):
         ...
 
     def draws(self, outcome: str, m: int, seed: int) -> F64:
-        """(m, s, k) draws of that mean: the same for the same seed."""
+        """(m, s, k) draws of that mean: the same for the same seed.
+
+        A model with many nodes may also have ``visit_draws``, as ``HierarchicalPosterior`` does: then no explorer asks
+        for this array.
+        """
         ...
 
     def strength(self, outcome: str) -> F64:

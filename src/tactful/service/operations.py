@@ -71,7 +71,9 @@ class Operations:
             at = micros(t.at)
             intents.append(Intent(t.name, at, at, channel=t.channel, category=TRANSACTIONAL))
         history = await self._history(str(request.user))
-        sends = schedule(intents, _person(request.user, request.person), self._settings.rules, history)
+        sends = await run_in_threadpool(
+            schedule, intents, _person(request.user, request.person), self._settings.rules, history
+        )
         return m.ScheduleReply(sends=[_planned(send) for send in sends])
 
     async def outcomes(self, batch: m.OutcomesRequest) -> m.OutcomesReply:

@@ -17,6 +17,11 @@ none = {none}
 period_days = 7
 """
 
+REACTIONS = """\
+opens = {{ column = "opens", kind = "count", trials = "opens_trials", window_days = {opens}, null = "immature" }}
+opted_out = {{ column = "opted_out", kind = "binary", absorbing = true, window_days = {opted_out}, null = "immature" }}
+"""
+
 SPEC = (
     """\
 # How to read the decision log of tactful's simulated world.
@@ -35,9 +40,9 @@ context = {context}   # decayed sends; sends a week over the four weeks before
 
 [outcomes]                      # late opens and opt-outs count for the week that caused them: the windows say how late
 engaged = {{ column = "engaged", kind = "count", window_days = {engaged}, null = "immature" }}   # sessions
-opens = {{ column = "opens", kind = "count", trials = "opens_trials", window_days = {opens}, null = "immature" }}
-opted_out = {{ column = "opted_out", kind = "binary", absorbing = true, window_days = {opted_out}, null = "immature" }}
-
+"""
+    + REACTIONS
+    + """
 [objective]                     # per decision: an opt-out costs as much as 15 sessions
 engaged = 1.0
 opted_out = -15.0
@@ -60,9 +65,9 @@ SENDS = (
     + ACTIONS
     + """
 [outcomes]                      # no sessions: those of their own are not among the sends
-opens = {{ column = "opens", kind = "count", trials = "opens_trials", window_days = {opens}, null = "immature" }}
-opted_out = {{ column = "opted_out", kind = "binary", absorbing = true, window_days = {opted_out}, null = "immature" }}
-
+"""
+    + REACTIONS
+    + """
 [objective]                     # per decision
 opens = 1.0
 opted_out = -15.0
