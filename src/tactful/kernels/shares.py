@@ -27,7 +27,10 @@ ONE = 1 << 32
 
 @helper
 def _round(exact, remainder, larger, out):
-    """Largest-remainder rounding of ``exact`` (k,) that sums to 2**32; ties to the first."""
+    """Largest-remainder rounding of ``exact`` (k,) that sums to 2**32; ties to the first.
+
+    ``remainder`` and ``larger``, how many remainders are, (k,) are room to work in.
+    """
     k = exact.size
     given = np.int64(0)
     for a in range(k):

@@ -8,6 +8,7 @@ from tactful.kernels.jit import F64_1, F64_2, I64_1, OUT_F64_1, kernel, summing
 
 @summing
 def _inner(x, y, i):
+    """Σ_a x y over row i of x and y, (n, k) both."""
     total = 0.0
     for a in range(x.shape[1]):
         total += x[i, a] * y[i, a]

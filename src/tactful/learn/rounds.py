@@ -16,9 +16,10 @@ from tactful.errors import SpecError
 
 @dataclass(frozen=True)
 class Rounds:
-    """Batches: ``batch`` (n,) of each row from 0, and the time ``start_us`` (b,) at which its policy is made.
+    """Batches: ``batch`` (n,) of each row from 0, and the time ``start_us`` (b,), µs UTC, at which its policy is made.
 
-    ``order`` (n,) are the rows in time; ties by user, so that the order of the file does not matter.
+    ``log`` is the log with times, which are its periods where it had none. ``order`` (n,) are the rows in time; ties by
+    user, so that the order of the file does not matter.
     """
 
     log: Log
