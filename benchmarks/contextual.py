@@ -23,9 +23,9 @@ from tactful.core.draw import user_keys
 from tactful.core.log import Coded, Log, Measured
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
-from tactful.models.linear import Linear, LinearPosterior
-from tactful.models.logistic import Logistic
-from tactful.models.moments import Contexts, Rows
+from tactful.models.contextual.linear import Linear, LinearPosterior
+from tactful.models.contextual.logistic import Logistic
+from tactful.models.contextual.moments import Contexts, Rows
 
 FEATURES = 16
 SPACE = ActionSpace.grid(["08:00", "12:00", "18:00"], [1, 2, 3, 4, 5, 6, 7, 8, 9], period_days=9)

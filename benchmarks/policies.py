@@ -18,8 +18,8 @@ import numpy as np
 from reliability.policies import ACTIONS, FEATURES, PATHS, TREE, bank, linear, table
 from timing import best
 
+from tactful.batch import pmf as pmfs
 from tactful.core import parallel
-from tactful.learn import pmfs
 from tactful.policies import gauss
 from tactful.policies.contextual import Contextual
 

@@ -19,7 +19,7 @@ from tactful.core.draw import user_keys
 from tactful.core.log import Coded, Measured
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
-from tactful.models.linear import Linear
+from tactful.models.contextual.linear import Linear
 
 K, D, WEEKS = 28, 16, 12
 

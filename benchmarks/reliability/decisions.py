@@ -20,8 +20,8 @@ import numpy as np
 from scipy import stats
 
 from policies import ACTIONS, PATHS, TREE, bank, linear, table
+from tactful.batch.decide import decide
 from tactful.core.draw import ONE, serve, user_keys
-from tactful.learn.serve import decide
 from tactful.policies.base import Arms
 from tactful.serving import Decider
 

@@ -20,8 +20,8 @@ from typing import Any
 import polars as pl
 
 import tactful as tt
-from tactful.frames.events import read
-from tactful.frames.join import join
+from tactful.frames.building.events import read
+from tactful.frames.building.join import join
 
 DAY = 86_400_000_000
 NAMES = {"opened": ("binary", 2), "visits": ("count", 7), "spend": ("real", 5)}

@@ -21,8 +21,8 @@ from array import array
 import numpy as np
 
 from policies import ACTIONS, PATHS, TREE, table
+from tactful.batch.decide import decide
 from tactful.core.draw import user_keys
-from tactful.learn.serve import decide
 from tactful.serving import Decider, ServingConfig
 
 FIRST = 2900

@@ -27,8 +27,8 @@ from running import KEY, service
 
 import tactful as tt
 from tactful.core.actions import time_us
-from tactful.frames.events import of_rows
-from tactful.frames.join import join
+from tactful.frames.building.events import of_rows
+from tactful.frames.building.join import join
 from tactful.journal.journal import Journal
 from tactful.kernels import world as kernel
 from tactful.policies.table import Table, uniform

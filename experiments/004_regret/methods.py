@@ -14,9 +14,9 @@ from peers import DRAWS, BayesianBandits, MabWiser, VowpalWabbit
 from worlds import Notified, Started, best_table, plain
 
 import tactful as tt
-from tactful.learn.explorers import UCB, InverseGap
-from tactful.models.linear import Linear
-from tactful.models.logistic import Logistic
+from tactful.models.contextual.linear import Linear
+from tactful.models.contextual.logistic import Logistic
+from tactful.optimisation.explorers import UCB, InverseGap
 from tactful.policies.table import Table
 from tactful.simulate.config import lively
 from tactful.simulate.world import World

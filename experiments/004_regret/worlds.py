@@ -10,7 +10,7 @@ import numpy as np
 from tactful import ActionSpace, Objective
 from tactful.core.log import Log
 from tactful.core.segments import Segments
-from tactful.learn.publish import node_pmf
+from tactful.optimisation.publish import node_pmf
 from tactful.policies.table import Table, always
 from tactful.simulate.course import Course
 from tactful.simulate.engine import Engine

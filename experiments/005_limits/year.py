@@ -14,8 +14,8 @@ from worlds import OBJECTIVE, PRICE, worth
 import tactful as tt
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
-from tactful.learn.limits import Limit, Served, optimum
-from tactful.learn.publish import node_pmf
+from tactful.optimisation.constrained import Limit, Served, optimum
+from tactful.optimisation.publish import node_pmf
 from tactful.policies.table import Table, always
 from tactful.simulate.config import lively
 from tactful.simulate.course import Course

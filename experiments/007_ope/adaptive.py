@@ -9,12 +9,12 @@ import numpy as np
 from results import Results
 
 import tactful as tt
+from tactful.batch.decide import decide
 from tactful.core.actions import DAY_US
 from tactful.core.draw import user_keys
 from tactful.core.log import Coded, Measured
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
-from tactful.learn.serve import decide
 from tactful.ope.betting import betting
 from tactful.ope.estimators import dr, ips
 from tactful.ope.intervals import cluster_t

@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tactful.core.estimate import Estimate
-from tactful.learn.prospects import chance_seen
 from tactful.ope.betting import certify, keeps
 from tactful.ope.estimators import ips, snips
 from tactful.ope.intervals import cluster_t
 from tactful.ope.monitor import Monitor
 from tactful.ope.rehearsal import Design, chance_kept
 from tactful.ope.stakes import Stakes
+from tactful.planning.sample_size import chance_seen
 
 HERE = Path(__file__).parent
 SEED, RUNS, SMALL = 70_001, 4000, 100

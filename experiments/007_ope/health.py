@@ -21,8 +21,8 @@ from tactful.core.draw import user_keys
 from tactful.core.log import Coded, Measured
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
-from tactful.learn.health.calibration import calibration
-from tactful.learn.health.finding import FALSE_ALARM, TESTS
+from tactful.diagnostics.calibration import calibration
+from tactful.diagnostics.finding import FALSE_ALARM, TESTS
 
 HERE = Path(__file__).parent
 # Faults, and the thresholds of survivorship, were tried on seed 77; the reported seed was run once, after.

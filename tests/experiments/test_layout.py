@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tactful.frames.spec import LogSpec
+from tactful.frames.spec.log_spec import LogSpec
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = sorted(p for p in (ROOT / "experiments").glob("[0-9]*") if any(f.is_file() for f in p.iterdir()))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import tactful as tt
 from reference import join as reference
 from tactful.errors import LogError, NothingToSayError, SpecError
-from tactful.frames.events import read
-from tactful.frames.join import join, told
+from tactful.frames.building.events import read
+from tactful.frames.building.join import join, told
 
 DAY = 86_400_000_000
 SPEC = tt.LogSpec.from_dict(

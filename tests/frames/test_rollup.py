@@ -10,8 +10,8 @@ import pytest
 
 import tactful as tt
 from tactful.errors import LogError, SpecError, TactfulError
-from tactful.frames.partitions import events_frame
-from tactful.frames.rollup import rollup
+from tactful.frames.building.rollup import rollup
+from tactful.frames.reading.partitions import events_frame
 from tactful.simulate.config import lively
 from tactful.simulate.world_spec import sends_spec
 

@@ -8,8 +8,9 @@ from bad_inputs import SPEC
 
 from tactful.core.actions import DAY_US, time_us
 from tactful.errors import SpecError
-from tactful.frames import LogSpec, expressions
-from tactful.frames.tables import load, nearest
+from tactful.frames import LogSpec
+from tactful.frames.spec import expressions
+from tactful.frames.spec.toml_tables import load, nearest
 
 DOCUMENTED = """
 [actions]

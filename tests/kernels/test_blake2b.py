@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.draw import number, user_word
+from tactful.batch import keys
+from tactful.batch.keys import text_keys
 from tactful.core import parallel
 from tactful.core.draw import draw_key, uniform, user_key, user_keys
 from tactful.kernels.blake2b import uniforms
-from tactful.learn import keys
-from tactful.learn.keys import text_keys
 from tactful.policies.base import Arms
 
 I64 = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([-(2**63), -1, 0, 1, 2**63 - 1])

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tactful.batch import pmf as pmfs
 from tactful.core import parallel
 from tactful.kernels import gauss as kernel
-from tactful.learn import pmfs
 from tactful.policies import gauss
 
 

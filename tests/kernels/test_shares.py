@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.draw import choose, largest_remainder, served_integers
+from tactful.batch.decide import served
 from tactful.core.draw import ONE, draw, serve, to_shares
 from tactful.errors import PolicyError
 from tactful.kernels import shares as kernels
-from tactful.learn.serve import served
 
 ETAS = st.sampled_from([0.0, 1.0, 0.03, 0.2, 1e-3, 1e-9, 1e-12, 5e-324, 1 - 2**-53]) | st.floats(0, 1)
 

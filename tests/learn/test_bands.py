@@ -12,8 +12,8 @@ from reference import estimators as reference
 from reference.draw import WHOLE, served_integers
 from tactful.core.actions import ActionSpace
 from tactful.errors import SpecError
-from tactful.learn.bands import Banding
-from tactful.learn.evaluate import evaluate
+from tactful.evaluation.action_groups import Banding
+from tactful.evaluation.evaluate import evaluate
 
 DAY = ActionSpace.grid(["07:00", "10:30", "13:00", "23:30"], [1, 2, 3, 7])
 

@@ -11,9 +11,9 @@ from scipy.stats import binom
 
 from logs import ABSORBING, BINARY, COUNT, OPENS, PLAIN, REAL, log_of, measured, random_log
 from tactful.core.log import Coded
-from tactful.learn.check import check
-from tactful.learn.health.calibration import calibration
-from tactful.learn.health.finding import EACH
+from tactful.diagnostics.calibration import calibration
+from tactful.diagnostics.check import check
+from tactful.diagnostics.finding import EACH
 
 
 def of(found, level):

@@ -10,16 +10,16 @@ import pytest
 from contexts import FEATURES, TREE, Made, people
 from logs import GRID, random_log
 from reference import gauss as reference
+from tactful.batch.decide import served
+from tactful.batch.pmf import context_of, pmf_of
 from tactful.core.draw import ONE
 from tactful.core.features import Features
 from tactful.core.outcomes import Limits, Objective
 from tactful.errors import NothingToSayError, PolicyError, SpecError
-from tactful.learn.evaluate import evaluate
-from tactful.learn.explorers import UCB, Cautious, EpsilonGreedy, Greedy, InverseGap, Softmax, Thompson
-from tactful.learn.pmfs import context_of, pmf_of
-from tactful.learn.publish import node_pmf, publish
-from tactful.learn.serve import served
-from tactful.models.conjugate import Conjugate
+from tactful.evaluation.evaluate import evaluate
+from tactful.models.conjugate.posterior import Conjugate
+from tactful.optimisation.explorers import UCB, Cautious, EpsilonGreedy, Greedy, InverseGap, Softmax, Thompson
+from tactful.optimisation.publish import node_pmf, publish
 from tactful.policies.artifact import load, save
 from tactful.policies.bank import Bank
 from tactful.policies.linear import Linear
@@ -184,7 +184,7 @@ def test_ucb_and_inverse_gap_by_hand():
 def test_thompson_is_the_same_for_any_block_of_nodes(monkeypatch):
     posterior = fitted()
     whole = Thompson(64).pmf(posterior, TABLED, 3)
-    monkeypatch.setattr("tactful.learn.explorers.BLOCK", 1)
+    monkeypatch.setattr("tactful.optimisation.explorers.BLOCK", 1)
     np.testing.assert_array_equal(Thompson(64).pmf(posterior, TABLED, 3), whole)
 
 

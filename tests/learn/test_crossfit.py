@@ -10,9 +10,9 @@ from scipy import stats
 
 from logs import log_of, measured, random_log
 from reference.draw import WHOLE, number, user_word
-from tactful.learn.crossfit import FOLDS, estimated_propensities, folds
-from tactful.learn.rewards import crossfitted
-from tactful.models.conjugate import Conjugate
+from tactful.evaluation.crossfit import FOLDS, estimated_propensities, folds
+from tactful.evaluation.reward_models import crossfitted
+from tactful.models.conjugate.posterior import Conjugate
 
 LOG = random_log(2, users=80, outcomes=("engaged", "opens", "spend"), masks=True)
 

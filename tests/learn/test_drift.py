@@ -12,10 +12,10 @@ from logs import ABSORBING, BINARY, COUNT, PLAIN, REAL, START, WEEK, log_of, mea
 from tactful.core.actions import ActionSpace
 from tactful.core.log import Measured
 from tactful.core.segments import Segments
+from tactful.diagnostics.check import check
+from tactful.diagnostics.drift import _tails, drift
 from tactful.errors import LogError, SpecError
-from tactful.learn.check import check
-from tactful.learn.drift import _tails, drift
-from tactful.models.conjugate import Conjugate
+from tactful.models.conjugate.posterior import Conjugate
 from tactful.models.files import load, save
 
 PATHS = ("ios", "web")

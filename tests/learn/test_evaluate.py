@@ -15,9 +15,9 @@ from reference import estimators as reference
 from reference.draw import WHOLE, served_integers
 from tactful.core.outcomes import Objective
 from tactful.errors import NothingToSayError, PolicyError, PolicyFormatError, SpecError
-from tactful.learn.crossfit import FOLDS, folds
-from tactful.learn.evaluate import evaluate
-from tactful.models.conjugate import Conjugate
+from tactful.evaluation.crossfit import FOLDS, folds
+from tactful.evaluation.evaluate import evaluate
+from tactful.models.conjugate.posterior import Conjugate
 from tactful.ope.verdicts import ORDER
 from tactful.policies.artifact import save
 from tactful.policies.base import Lineage

@@ -16,11 +16,11 @@ from tactful.core.actions import ActionSpace
 from tactful.core.outcomes import Limits, Objective, Outcome
 from tactful.core.segments import ROOT, Segments
 from tactful.errors import LogError, SpecError
-from tactful.learn.gate import gate
-from tactful.learn.ledger import allowance
-from tactful.learn.volume import sends_of, volume
+from tactful.evaluation.volume import sends_of, volume
 from tactful.policies.base import Lineage
 from tactful.policies.table import Table, uniform
+from tactful.promotion.gate import gate
+from tactful.promotion.ledger import allowance
 
 HOURS = ActionSpace.named(["morning", "evening"], period_days=7)  # plain sends: no candidate changes frequency
 BINARY = Outcome("engaged", "binary")
@@ -315,7 +315,7 @@ def test_a_ledger_that_changes_meanwhile_is_noticed(tmp_path, monkeypatch):
         gate(shop(1), leaning(1, 0.7), ledger=place)
         return allowed
 
-    monkeypatch.setattr("tactful.learn.gate.allowance", slow)
+    monkeypatch.setattr("tactful.promotion.gate.allowance", slow)
     with pytest.raises(LogError, match="another gate was entered meanwhile"):
         gate(shop(1), leaning(), ledger=place)
 
@@ -323,7 +323,7 @@ def test_a_ledger_that_changes_meanwhile_is_noticed(tmp_path, monkeypatch):
 @settings(max_examples=25)
 @given(st.lists(st.floats(0.05, 1.0), max_size=8), st.floats(0.001, 0.4))
 def test_no_sequence_of_gates_spends_more_than_delta(tmp_path_factory, shares, delta):
-    from tactful.learn.ledger import enter_gate
+    from tactful.promotion.ledger import enter_gate
 
     place = tmp_path_factory.mktemp("ledger") / "l.json"
     spent = 0.0

@@ -10,12 +10,12 @@ from scipy.stats import binom, chi2
 
 from logs import ABSORBING, BINARY, GRID, PLAIN, log_of, measured, random_log
 from tactful.core.log import Coded
+from tactful.diagnostics import calibration as tested
+from tactful.diagnostics import check as looked
+from tactful.diagnostics.check import check
+from tactful.diagnostics.finding import EACH, FALSE_ALARM, TESTS
+from tactful.diagnostics.strata import cells, kinds
 from tactful.errors import LogError
-from tactful.learn import check as looked
-from tactful.learn.check import check
-from tactful.learn.health import calibration as tested
-from tactful.learn.health.finding import EACH, FALSE_ALARM, TESTS
-from tactful.learn.health.groups import cells, kinds
 
 SHARES = {"policy": 0.7, "uniform": 0.3}
 

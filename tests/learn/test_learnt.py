@@ -10,8 +10,8 @@ import tactful as tt
 from logs import GRID, random_log
 from tactful.core.outcomes import Objective
 from tactful.core.segments import Segments
-from tactful.learn.learnt import at_node, traced
-from tactful.models.hierarchical import Hierarchical
+from tactful.models.hierarchical.posterior import Hierarchical
+from tactful.optimisation.provenance import at_node, traced
 from tactful.policies.base import Lineage
 
 OBJECTIVE = Objective({"engaged": 1.0})

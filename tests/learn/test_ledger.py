@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tactful.errors import LogError
-from tactful.learn.ledger import enter, holdout, ledger_path
 from tactful.policies.base import Lineage
+from tactful.promotion.ledger import enter, holdout, ledger_path
 
 LINEAGE = Lineage(split_salt="split", split_share=0.3)
 LOOK = {"command": "evaluate", "policy": "0123"}

@@ -9,15 +9,15 @@ import pytest
 from scipy.optimize import linprog
 
 from logs import ABSORBING, BINARY, JIT
+from tactful.batch.decide import served
 from tactful.core.actions import ActionSpace
 from tactful.core.draw import ONE
 from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
-from tactful.learn.explorers import EpsilonGreedy, Greedy, Softmax, Thompson
-from tactful.learn.limits import CERTAINTY, Limit, Served, constrain, optimum, tightened
-from tactful.learn.publish import publish
-from tactful.learn.serve import served
+from tactful.optimisation.constrained import CERTAINTY, Limit, Served, constrain, optimum, tightened
+from tactful.optimisation.explorers import EpsilonGreedy, Greedy, Softmax, Thompson
+from tactful.optimisation.publish import publish
 from tactful.policies.base import Lineage
 
 GRID = ActionSpace.grid(["08:00", "19:30"], [1, 3])

@@ -7,8 +7,8 @@ import pytest
 
 from tactful.core.outcomes import Objective
 from tactful.errors import SpecError
-from tactful.learn.estimates import ESTIMATORS
-from tactful.learn.evaluate import evaluate
+from tactful.evaluation.estimators import ESTIMATORS
+from tactful.evaluation.evaluate import evaluate
 from tactful.ope.intervals import VALID_FOR
 from tactful.simulate.plain import PlainWorld
 from tactful.simulate.status_quo import StatusQuo

@@ -10,7 +10,7 @@ import pytest
 import tactful as tt
 from logs import ABSORBING, BINARY, COUNT, log_of, measured
 from tactful.errors import LogError, NothingToSayError, SpecError
-from tactful.learn.price import price_of_log
+from tactful.evaluation.opt_out_price import price_of_log
 
 STAY, AFTER = 0.5, 0.1
 HAZARD = {"ios": 0.02, "web": 0.08}

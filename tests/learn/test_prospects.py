@@ -10,11 +10,11 @@ import pytest
 from learn.test_gate import leaning, shop
 from tactful.core.outcomes import Limits, Objective
 from tactful.errors import NothingToSayError, SpecError
-from tactful.frames.spec import LogSpec
-from tactful.learn.gate import gate
-from tactful.learn.power import Guess, power
-from tactful.learn.prospects import chance_seen
+from tactful.frames.spec.log_spec import LogSpec
+from tactful.planning.power import Guess, power
+from tactful.planning.sample_size import chance_seen
 from tactful.policies.base import Lineage
+from tactful.promotion.gate import gate
 
 SPEC = LogSpec.from_dict(
     {

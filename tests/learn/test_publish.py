@@ -14,9 +14,9 @@ from reference.draw import WHOLE, largest_remainder, served_integers
 from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import Segments
 from tactful.errors import NothingToSayError, SpecError
-from tactful.learn.explorers import EpsilonGreedy, Greedy, Softmax, Thompson
-from tactful.learn.publish import expected, node_pmf, publish
-from tactful.models.conjugate import Conjugate
+from tactful.models.conjugate.posterior import Conjugate
+from tactful.optimisation.explorers import EpsilonGreedy, Greedy, Softmax, Thompson
+from tactful.optimisation.publish import expected, node_pmf, publish
 from tactful.policies.base import Arms, Lineage
 
 DRAWS = 8192 if JIT else 1024

@@ -15,12 +15,12 @@ from tactful.core.actions import ActionSpace
 from tactful.core.log import Coded
 from tactful.core.outcomes import Outcome
 from tactful.errors import NothingToSayError, SpecError
-from tactful.learn import acceptance
-from tactful.learn.explorers import Greedy
-from tactful.learn.learner import History, Learner, known_at
-from tactful.learn.replay import replay
-from tactful.models.conjugate import Conjugate
-from tactful.models.linear import Linear
+from tactful.learners import rejection as acceptance
+from tactful.learners.learner import History, Learner, known_at
+from tactful.learners.replay import replay
+from tactful.models.conjugate.posterior import Conjugate
+from tactful.models.contextual.linear import Linear
+from tactful.optimisation.explorers import Greedy
 
 PAIR = ActionSpace.named(["a", "b"], period_days=7)
 VALUE = tt.Objective({"engaged": 1.0})

@@ -11,13 +11,13 @@ from scipy.special import expit
 from logs import GRID, random_log, table
 from tactful.core.features import Features
 from tactful.errors import SpecError
-from tactful.learn import sides
-from tactful.learn.crossfit import FOLDS, folds
-from tactful.learn.evaluate import evaluate
-from tactful.learn.regressors import action_features, fresh, segment_features
-from tactful.learn.rewards import crossfitted
-from tactful.models.conjugate import Conjugate
-from tactful.models.hierarchical import Hierarchical
+from tactful.evaluation import importance as sides
+from tactful.evaluation.crossfit import FOLDS, folds
+from tactful.evaluation.evaluate import evaluate
+from tactful.evaluation.regressors import action_features, fresh, segment_features
+from tactful.evaluation.reward_models import crossfitted
+from tactful.models.conjugate.posterior import Conjugate
+from tactful.models.hierarchical.posterior import Hierarchical
 
 rng = np.random.default_rng(0)
 LOG = random_log(

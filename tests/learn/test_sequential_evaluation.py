@@ -18,12 +18,12 @@ from tactful.core.log import Coded
 from tactful.core.outcomes import Objective, Outcome
 from tactful.core.segments import Segments
 from tactful.errors import LogError, NothingToSayError, SpecError
-from tactful.learn.crossfit import FOLDS
-from tactful.learn.evaluate import evaluate
-from tactful.learn.fitted import PRIOR, fitted_q
-from tactful.learn.lines import Lines
-from tactful.learn.sequential import SEQUENTIAL, value_bound
-from tactful.learn.states import states
+from tactful.evaluation.crossfit import FOLDS
+from tactful.evaluation.evaluate import evaluate
+from tactful.evaluation.sequential.evaluate import SEQUENTIAL, value_bound
+from tactful.evaluation.sequential.fitted_q import PRIOR, fitted_q
+from tactful.evaluation.sequential.panel import Lines
+from tactful.evaluation.sequential.states import states
 from tactful.policies.table import Table
 from tactful.simulate.markov import MarkovWorld
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from logs import ABSORBING, BINARY, COUNT, PLAIN, log_of, measured
 from tactful.core.outcomes import Limits, Outcome
 from tactful.errors import LogError, NothingToSayError, SpecError
-from tactful.learn.watch import Watch, load_watch, save_watch
+from tactful.promotion.monitor import Watch, load_watch, save_watch
 
 OUTCOMES = {"engaged": BINARY, "opted_out": ABSORBING}
 LIMITS = Limits({"opted_out": 0.1})

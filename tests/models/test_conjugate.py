@@ -13,7 +13,7 @@ from logs import BINARY, GRID, PLAIN, START, WEEK, log_of, measured, random_log
 from reference import conjugate as reference
 from tactful.core.segments import Segments
 from tactful.errors import LogError
-from tactful.models.conjugate import Conjugate
+from tactful.models.conjugate.posterior import Conjugate
 
 KINDS = {"engaged": "rate", "sessions": "count", "opens": "rate", "spend": "real", "opted_out": "rate"}
 ALL = tuple(KINDS)

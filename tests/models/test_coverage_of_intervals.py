@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from logs import BINARY, log_of, measured
-from tactful.models.conjugate import Conjugate
+from tactful.models.conjugate.posterior import Conjugate
 
 SEGMENTS, ACTIONS, USERS, WEEKS, LOGS = 8, 3, 60, 12, 150
 NAMES = np.array([f"s{i}" for i in range(SEGMENTS)], object)

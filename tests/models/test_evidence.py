@@ -9,9 +9,9 @@ import pytest
 
 from logs import PLAIN, START, WEEK, random_log
 from tactful.errors import LogError
-from tactful.models.conjugate import Conjugate
+from tactful.models.conjugate.posterior import Conjugate
 from tactful.models.evidence import Evidence
-from tactful.models.hierarchical import Hierarchical
+from tactful.models.hierarchical.posterior import Hierarchical
 
 MODELS = [Conjugate(half_life_days=10.0), Hierarchical(half_life_days=10.0, tuned=False)]
 OUTCOMES = ("engaged", "opens", "spend")

@@ -10,7 +10,7 @@ from scipy import stats
 
 from reference.conjugate import log_marginal, variance
 from tactful.core.outcomes import Outcome
-from tactful.models.families import Beta, Gamma, Gaussian, family
+from tactful.models.conjugate.families import Beta, Gamma, Gaussian, family
 
 MEANS, KAPPAS = st.floats(0.01, 0.99), st.floats(0.3, 1e4)
 Y, T = np.array([0.0, 3.0, 7.0, 0.0]), np.array([0.0, 3.0, 20.0, 5.0])

@@ -12,11 +12,11 @@ import pytest
 from context_logs import context_log
 from logs import GRID, START, WEEK, random_log
 from tactful.errors import PolicyFormatError
-from tactful.models.conjugate import Conjugate
+from tactful.models.conjugate.posterior import Conjugate
+from tactful.models.contextual.linear import Linear
+from tactful.models.contextual.logistic import Logistic
 from tactful.models.files import load, save
-from tactful.models.hierarchical import Hierarchical
-from tactful.models.linear import Linear
-from tactful.models.logistic import Logistic
+from tactful.models.hierarchical.posterior import Hierarchical
 
 MODELS = [Conjugate(), Conjugate(half_life_days=20.0), Hierarchical(), Hierarchical(tuned=False, half_life_days=20.0)]
 OUTCOMES = ("engaged", "opens", "spend", "opted_out")

@@ -14,8 +14,8 @@ from reference import hierarchical as reference
 from tactful.core import parallel
 from tactful.core.segments import Segments
 from tactful.errors import LogError
-from tactful.models.geometry import defaults
-from tactful.models.hierarchical import Hierarchical
+from tactful.models.hierarchical.action_kernel import defaults
+from tactful.models.hierarchical.posterior import Hierarchical
 
 ALL = ("engaged", "sessions", "opens", "spend", "opted_out")
 PATHS = ("ios", "ios/new", "ios/old", "web", "web/a/b")

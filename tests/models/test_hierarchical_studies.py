@@ -9,9 +9,9 @@ from logs import BINARY, log_of, measured
 from tactful.core.actions import ActionSpace
 from tactful.core.outcomes import Objective
 from tactful.core.segments import Segments
-from tactful.learn.explorers import Thompson
-from tactful.models.conjugate import Conjugate
-from tactful.models.hierarchical import Hierarchical
+from tactful.models.conjugate.posterior import Conjugate
+from tactful.models.hierarchical.posterior import Hierarchical
+from tactful.optimisation.explorers import Thompson
 
 SPACE = ActionSpace.grid(["07:00", "10:00", "13:00", "16:00", "19:00", "22:00"], [1, 2, 3, 5])
 LEAVES = tuple(f"{p}/{life}" for p in ("ios", "android", "web") for life in ("new", "core", "old", "idle"))

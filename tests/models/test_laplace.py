@@ -11,11 +11,11 @@ from logs import JIT
 from reference import hierarchical as reference
 from tactful.core.actions import ActionSpace
 from tactful.core.segments import Segments
-from tactful.models.draws import Latent, draw, normals
-from tactful.models.geometry import Geometry, covariances, defaults, extended, gradient
-from tactful.models.laplace import Problem, evidence_slope, mode
-from tactful.models.likelihood import Binomial, Likelihood, Normal, Poisson
-from tactful.models.messages import Tree, spread
+from tactful.models.hierarchical.action_kernel import Geometry, covariances, defaults, extended, gradient
+from tactful.models.hierarchical.laplace import Problem, evidence_slope, mode
+from tactful.models.likelihoods import Binomial, Likelihood, Normal, Poisson
+from tactful.models.tree.draws import Latent, draw, normals
+from tactful.models.tree.message_passing import Tree, spread
 
 SPACE = ActionSpace.grid(["08:00", "12:00", "19:30"], [1, 3])
 NAMED = ActionSpace.named(["none", "morning", "evening", "night"])

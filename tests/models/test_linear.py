@@ -14,8 +14,8 @@ from logs import GRID, PLAIN, START, WEEK, random_log
 from reference import linear as reference
 from tactful.core.segments import Segments
 from tactful.errors import LogError, SpecError
-from tactful.models.linear import Linear
-from tactful.models.sample import MOST
+from tactful.models.contextual.context_sample import MOST
+from tactful.models.contextual.linear import Linear
 
 OPTIONS = [{}, {"pooled": True}, {"action_features": True}, {"pooled": True, "action_features": True}]
 AS_OF = START + 2910 * WEEK

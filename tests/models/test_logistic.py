@@ -11,8 +11,8 @@ from context_logs import OUTCOMES, context_log, effects_log
 from logs import GRID, START, WEEK, random_log
 from reference import linear as reference
 from tactful.errors import LogError
-from tactful.models.linear import Linear
-from tactful.models.logistic import Logistic
+from tactful.models.contextual.linear import Linear
+from tactful.models.contextual.logistic import Logistic
 
 OPTIONS = [{}, {"pooled": True}, {"action_features": True}, {"pooled": True, "action_features": True}]
 RATES = ("engaged", "sessions", "opens")

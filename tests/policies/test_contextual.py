@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from contexts import FEATURES, TREE, Made, bank, contextual, linear, people
 from logs import GRID, JIT
 from reference import gauss as reference
+from tactful.batch.decide import served
+from tactful.batch.pmf import pmf_of
 from tactful.core.draw import ONE
 from tactful.errors import PolicyError
-from tactful.learn.pmfs import pmf_of
-from tactful.learn.serve import served
 from tactful.policies.bank import Bank
 from tactful.policies.grid import coefficients, fraction_bits
 from tactful.policies.linear import Linear

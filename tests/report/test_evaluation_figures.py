@@ -10,13 +10,13 @@ import pytest
 
 from logs import GRID, random_log, table
 from tactful.core.outcomes import Objective
+from tactful.diagnostics.check import check
 from tactful.errors import SpecError
-from tactful.learn.check import check
-from tactful.learn.evaluate import evaluate
-from tactful.learn.frontier import frontier
-from tactful.learn.overlap import overlap
-from tactful.models.conjugate import Conjugate
+from tactful.evaluation.evaluate import evaluate
+from tactful.evaluation.overlap import overlap
+from tactful.models.conjugate.posterior import Conjugate
 from tactful.ope.verdicts import REFUSE_ESS
+from tactful.planning.frontier import frontier
 
 pytest.importorskip("matplotlib")
 

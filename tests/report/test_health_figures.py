@@ -9,7 +9,7 @@ import pytest
 
 from logs import random_log
 from tactful.errors import NothingToSayError
-from tactful.learn.replayed import Batch, Replay
+from tactful.learners.results import Batch, Replay
 from tactful.report.curves import curves_figure
 from tactful.report.overlap import overlap_figure
 

@@ -12,12 +12,12 @@ from scipy import stats
 
 from logs import GRID, JIT, PLAIN, table
 from reference.draw import decision, served_integers
+from tactful.batch.decide import decide
 from tactful.core.actions import ActionSpace
 from tactful.core.draw import ONE, serve, serve_row, user_keys
 from tactful.core.features import Features
 from tactful.core.segments import Segments
 from tactful.errors import PolicyError, PolicyFormatError
-from tactful.learn.serve import decide
 from tactful.policies.artifact import save
 from tactful.policies.bank import Bank
 from tactful.policies.base import Arms
@@ -145,7 +145,7 @@ def test_a_batch_does_not_depend_on_its_size(monkeypatch):
     eligible = np.ones((50, 3), bool)
     eligible[:, 1] = rng.random(50) < 0.5
     whole = decide(policy, *columns, eligible, vectors=True)
-    monkeypatch.setattr("tactful.learn.serve.BLOCK", 7)
+    monkeypatch.setattr("tactful.batch.decide.BLOCK", 7)
     for a, b in zip(whole, decide(policy, *columns, eligible, vectors=True), strict=True):
         np.testing.assert_array_equal(a, b)
     assert decide(policy, *columns, eligible).shares is None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tactful.errors import SpecError
-from tactful.models.conjugate import Conjugate
+from tactful.models.conjugate.posterior import Conjugate
 from tactful.policies.table import always, uniform
 from tactful.simulate.config import WorldConfig
 from tactful.simulate.course import Course

@@ -9,9 +9,9 @@ import pytest
 
 from tactful.core.log import Log
 from tactful.errors import LogError, SpecError
-from tactful.frames.partitions import events_frame, write_partitions
-from tactful.frames.read import read_log
-from tactful.frames.spec import LogSpec
+from tactful.frames.reading.partitions import events_frame, write_partitions
+from tactful.frames.reading.read_log import read_log
+from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.write import to_frame
 from tactful.simulate.config import WorldConfig
 from tactful.simulate.world import World

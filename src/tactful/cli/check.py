@@ -10,12 +10,12 @@ import typer
 
 from tactful.cli import show
 from tactful.cli.options import Json, Log, Spec
+from tactful.diagnostics.check import Check
+from tactful.diagnostics.check import check as examine
+from tactful.diagnostics.support import Support
 from tactful.errors import SpecError
-from tactful.frames.read import read_log
-from tactful.frames.spec import LogSpec
-from tactful.learn.check import Check
-from tactful.learn.check import check as examine
-from tactful.learn.health.support import Support
+from tactful.frames.reading.read_log import read_log
+from tactful.frames.spec.log_spec import LogSpec
 from tactful.models.files import load
 from tactful.report.overlap import overlap_figure
 

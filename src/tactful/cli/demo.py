@@ -18,17 +18,17 @@ from tactful.core.arrays import F64, Bool
 from tactful.core.files import replacing
 from tactful.core.log import Log, Split
 from tactful.core.outcomes import OBJECTIVE, Objective
+from tactful.diagnostics.check import Check, check
 from tactful.errors import SpecError
+from tactful.evaluation.evaluate import evaluate
+from tactful.evaluation.results import Entry, Evaluation, Role
+from tactful.evaluation.target_policies import empirical
 from tactful.frames.decisions import decide, users_of, write_decisions
-from tactful.frames.read import read_log
-from tactful.frames.spec import LogSpec
+from tactful.frames.reading.read_log import read_log
+from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.write import write_log
-from tactful.learn.check import Check, check
-from tactful.learn.evaluate import evaluate
-from tactful.learn.evaluation import Entry, Evaluation, Role
-from tactful.learn.publish import SENDS, expected, node_pmf, publish
-from tactful.learn.targets import empirical
-from tactful.models.hierarchical import Hierarchical, HierarchicalPosterior
+from tactful.models.hierarchical.posterior import Hierarchical, HierarchicalPosterior
+from tactful.optimisation.publish import SENDS, expected, node_pmf, publish
 from tactful.policies.artifact import save
 from tactful.policies.protocol import Published
 from tactful.simulate.config import lively

@@ -8,9 +8,9 @@ from pathlib import Path
 from tactful.cli import show
 from tactful.core.log import Log
 from tactful.core.outcomes import OBJECTIVE
-from tactful.learn.estimates import CAVEATED
-from tactful.learn.evaluation import Entry, Evaluation, Sequential, SequentialEntry
-from tactful.learn.targets import LOGGING, Logging
+from tactful.evaluation.estimators import CAVEATED
+from tactful.evaluation.results import Entry, Evaluation, Sequential, SequentialEntry
+from tactful.evaluation.target_policies import LOGGING, Logging
 from tactful.policies.protocol import Published
 
 ROLES = ("target", "baseline", "difference")

@@ -12,14 +12,14 @@ from tactful.cli.fit import MODELS
 from tactful.cli.options import Json, Log, Spec, Tracking
 from tactful.cli.record import record_evaluation
 from tactful.errors import SpecError
-from tactful.frames.read import read_log
-from tactful.frames.spec import LogSpec
-from tactful.learn.bands import PARTS_OF_DAY, Banding
-from tactful.learn.estimates import DEFAULT, ESTIMATORS, check_names
-from tactful.learn.evaluate import evaluate as estimate
-from tactful.learn.ledger import enter, ledger_path
-from tactful.learn.targets import Logging, resolve
-from tactful.learn.usable import check_askable
+from tactful.evaluation.action_groups import PARTS_OF_DAY, Banding
+from tactful.evaluation.eligibility import check_askable
+from tactful.evaluation.estimators import DEFAULT, ESTIMATORS, check_names
+from tactful.evaluation.evaluate import evaluate as estimate
+from tactful.evaluation.target_policies import Logging, resolve
+from tactful.frames.reading.read_log import read_log
+from tactful.frames.spec.log_spec import LogSpec
+from tactful.promotion.ledger import enter, ledger_path
 
 POLICY = "A policy's folder, uniform, logging (weights 1) or always:ACTION."
 

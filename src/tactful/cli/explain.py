@@ -11,7 +11,7 @@ from tactful.cli import show
 from tactful.cli.options import Json
 from tactful.core.segments import is_path
 from tactful.errors import PolicyError
-from tactful.learn.learnt import at_node
+from tactful.optimisation.provenance import at_node
 from tactful.policies.artifact import load
 from tactful.policies.members import Saved
 from tactful.policies.table import Table
@@ -89,7 +89,7 @@ def average(policy: Saved, segment: str) -> dict[str, float]:
     """The probabilities of each action in a segment; of a contextual policy, their means over its typical contexts."""
     if isinstance(policy, Table):
         return Decider(policy, ServingConfig(fallback="refuse")).pmf(segment)
-    from tactful.learn.publish import node_pmf  # brings the kernels, which a table does without
+    from tactful.optimisation.publish import node_pmf  # brings the kernels, which a table does without
 
     served = node_pmf(policy)[policy.segments.nearest(segment)]
     return dict(zip(policy.actions.names, served.tolist(), strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tactful.errors import SpecError
-from tactful.learn.explorers import UCB, Cautious, EpsilonGreedy, Explorer, Greedy, InverseGap, Softmax, Thompson
+from tactful.optimisation.explorers import UCB, Cautious, EpsilonGreedy, Explorer, Greedy, InverseGap, Softmax, Thompson
 
 NAMES = ("thompson", "greedy", "epsilon-greedy", "softmax", "ucb", "inverse-gap")
 

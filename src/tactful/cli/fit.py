@@ -17,9 +17,9 @@ from tactful.cli.options import Json, Log, Seed, Spec, Tracking
 from tactful.cli.record import record_fit
 from tactful.core.outcomes import OBJECTIVE
 from tactful.errors import NothingToSayError, SpecError
-from tactful.frames.read import read_log
-from tactful.frames.spec import LogSpec
-from tactful.learn.publish import SENDS, publish
+from tactful.frames.reading.read_log import read_log
+from tactful.frames.spec.log_spec import LogSpec
+from tactful.optimisation.publish import SENDS, publish
 from tactful.policies.artifact import save
 from tactful.policies.protocol import Published
 

@@ -10,13 +10,13 @@ import typer
 
 from tactful.cli import show
 from tactful.cli.options import Json, Log, Spec
-from tactful.frames.read import read_log
-from tactful.frames.spec import LogSpec
-from tactful.learn.gate import gate as hold_gate
-from tactful.learn.ledger import ledger_path
-from tactful.learn.sentence import percent
-from tactful.learn.targets import resolve
-from tactful.learn.verdict import GAIN, Claim, Judged, Verdict
+from tactful.evaluation.target_policies import resolve
+from tactful.frames.reading.read_log import read_log
+from tactful.frames.spec.log_spec import LogSpec
+from tactful.promotion.gate import gate as hold_gate
+from tactful.promotion.ledger import ledger_path
+from tactful.promotion.results import GAIN, Claim, Judged, Verdict
+from tactful.promotion.wording import percent
 
 POLICY = "A policy's folder, uniform, logging (weights 1) or always:ACTION."
 

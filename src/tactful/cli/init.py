@@ -13,8 +13,8 @@ from tactful.core.actions import ActionSpace
 from tactful.core.files import replacing
 from tactful.core.outcomes import Limits, Outcome
 from tactful.errors import SpecError
-from tactful.frames.spec import LogSpec
-from tactful.learn.power import Need, decisions_needed
+from tactful.frames.spec.log_spec import LogSpec
+from tactful.planning.power import Need, decisions_needed
 from tactful.policies.artifact import save
 from tactful.policies.table import Table, always, uniform
 

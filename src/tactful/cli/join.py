@@ -11,10 +11,10 @@ from tactful.cli import show
 from tactful.cli.options import Json, Spec
 from tactful.core.actions import time_us
 from tactful.errors import LogError, missing_extra
-from tactful.frames import events as frames
-from tactful.frames.join import join as attribute
-from tactful.frames.join import plain, told
-from tactful.frames.spec import LogSpec
+from tactful.frames.building import events as frames
+from tactful.frames.building.join import join as attribute
+from tactful.frames.building.join import plain, told
+from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.write import write_frame
 
 DATABASES = (".db", ".sqlite", ".sqlite3")

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tactful.errors import SpecError
-from tactful.models.conjugate import Conjugate, ConjugatePosterior
-from tactful.models.hierarchical import Hierarchical, HierarchicalPosterior
-from tactful.models.linear import Linear, LinearPosterior
-from tactful.models.logistic import Logistic, LogisticPosterior
+from tactful.models.conjugate.posterior import Conjugate, ConjugatePosterior
+from tactful.models.contextual.linear import Linear, LinearPosterior
+from tactful.models.contextual.logistic import Logistic, LogisticPosterior
+from tactful.models.hierarchical.posterior import Hierarchical, HierarchicalPosterior
 
 Model = Hierarchical | Conjugate | Linear | Logistic
 Fitted = HierarchicalPosterior | ConjugatePosterior | LinearPosterior | LogisticPosterior

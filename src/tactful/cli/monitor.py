@@ -10,11 +10,11 @@ import typer
 from tactful.cli import show
 from tactful.cli.options import Json, Log, Spec
 from tactful.errors import SpecError
-from tactful.frames.read import read_log
-from tactful.frames.spec import LogSpec
-from tactful.learn.sentence import number, percent
-from tactful.learn.watch import Watch, Watched, load_watch, save_watch
+from tactful.frames.reading.read_log import read_log
+from tactful.frames.spec.log_spec import LogSpec
 from tactful.policies.artifact import load
+from tactful.promotion.monitor import Watch, Watched, load_watch, save_watch
+from tactful.promotion.wording import number, percent
 
 ROLL_BACK = 3
 

@@ -9,12 +9,12 @@ import typer
 
 from tactful.cli import show
 from tactful.cli.options import Json, Spec
-from tactful.frames.read import read_log
-from tactful.frames.spec import LogSpec
-from tactful.learn.power import LIFTS, RATIOS, WEIGHTS, Guess
-from tactful.learn.power import power as foretell
-from tactful.learn.prospects import Prospect, Prospects
-from tactful.learn.sentence import number, percent
+from tactful.frames.reading.read_log import read_log
+from tactful.frames.spec.log_spec import LogSpec
+from tactful.planning.power import LIFTS, RATIOS, WEIGHTS, Guess
+from tactful.planning.power import power as foretell
+from tactful.planning.sample_size import Prospect, Prospects
+from tactful.promotion.wording import number, percent
 
 Numbers = list[float] | None
 

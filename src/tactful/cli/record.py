@@ -13,8 +13,8 @@ from tactful import __version__
 from tactful.core.arrays import F64
 from tactful.core.log import Log
 from tactful.core.segments import ROOT
-from tactful.learn.evaluation import Evaluation
-from tactful.learn.publish import node_pmf
+from tactful.evaluation.results import Evaluation
+from tactful.optimisation.publish import node_pmf
 from tactful.policies.artifact import NAME
 from tactful.policies.protocol import Published
 from tactful.report.cadence import cadence_figure

@@ -12,15 +12,15 @@ import typer
 from tactful.cli import show
 from tactful.cli.options import Json, Log, Seed, Spec
 from tactful.errors import SpecError
-from tactful.frames.read import read_log
-from tactful.frames.spec import LogSpec
-from tactful.learn.explorers import UCB, EpsilonGreedy, Explorer, Greedy, InverseGap, Softmax, Thompson
-from tactful.learn.replay import replay as live
-from tactful.learn.replayed import Batch, Replay, Value
-from tactful.models.conjugate import Conjugate
-from tactful.models.hierarchical import Hierarchical
-from tactful.models.linear import Linear
-from tactful.models.logistic import Logistic
+from tactful.frames.reading.read_log import read_log
+from tactful.frames.spec.log_spec import LogSpec
+from tactful.learners.replay import replay as live
+from tactful.learners.results import Batch, Replay, Value
+from tactful.models.conjugate.posterior import Conjugate
+from tactful.models.contextual.linear import Linear
+from tactful.models.contextual.logistic import Logistic
+from tactful.models.hierarchical.posterior import Hierarchical
+from tactful.optimisation.explorers import UCB, EpsilonGreedy, Explorer, Greedy, InverseGap, Softmax, Thompson
 from tactful.report.curves import curves_figure
 
 LEARNERS = {"hierarchical": Hierarchical, "conjugate": Conjugate, "linear": Linear, "logistic": Logistic}

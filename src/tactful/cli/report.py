@@ -13,17 +13,17 @@ from tactful.cli.fit import MODELS
 from tactful.cli.options import Json, Log, Seed, Spec
 from tactful.core.files import replacing
 from tactful.core.log import Log as Decisions
+from tactful.diagnostics.check import check
 from tactful.errors import SpecError
-from tactful.frames.read import read_log
-from tactful.frames.spec import LogSpec
-from tactful.learn.check import check
-from tactful.learn.evaluate import evaluate
-from tactful.learn.frontier import Frontier, frontier
-from tactful.learn.overlap import overlap
-from tactful.learn.publish import publish
-from tactful.learn.targets import resolve
-from tactful.learn.usable import check_askable
+from tactful.evaluation.eligibility import check_askable
+from tactful.evaluation.evaluate import evaluate
+from tactful.evaluation.overlap import overlap
+from tactful.evaluation.target_policies import resolve
+from tactful.frames.reading.read_log import read_log
+from tactful.frames.spec.log_spec import LogSpec
 from tactful.models.base import Posterior
+from tactful.optimisation.publish import publish
+from tactful.planning.frontier import Frontier, frontier
 from tactful.policies.protocol import Published
 from tactful.report.whole import Whole
 from tactful.report.whole import report as written

@@ -10,9 +10,9 @@ import typer
 from tactful.cli import show
 from tactful.cli.options import Json, Spec
 from tactful.errors import LogError
-from tactful.frames.rollup import rollup as roll
-from tactful.frames.scan import CSV, NDJSON, PARQUET
-from tactful.frames.spec import LogSpec
+from tactful.frames.building.rollup import rollup as roll
+from tactful.frames.reading.scan import CSV, NDJSON, PARQUET
+from tactful.frames.spec.log_spec import LogSpec
 
 
 def register(app: typer.Typer) -> None:

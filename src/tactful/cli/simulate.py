@@ -11,8 +11,8 @@ from tactful.cli import show
 from tactful.cli.options import Json, Seed
 from tactful.core.files import replacing
 from tactful.errors import LogError, SpecError
-from tactful.frames.partitions import events_frame, write_partitions
-from tactful.frames.scan import CSV, NDJSON, PARQUET
+from tactful.frames.reading.partitions import events_frame, write_partitions
+from tactful.frames.reading.scan import CSV, NDJSON, PARQUET
 from tactful.frames.write import write_frame, write_log
 from tactful.simulate.config import WorldConfig, lively
 from tactful.simulate.world import World

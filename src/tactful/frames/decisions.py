@@ -9,6 +9,7 @@ from os import PathLike
 import numpy as np
 import polars as pl
 
+from tactful.batch.decide import decide as draw
 from tactful.core.actions import time_us
 from tactful.core.arrays import F64, I64, Bool
 from tactful.core.draw import ONE
@@ -16,9 +17,8 @@ from tactful.core.log import Log
 from tactful.core.segments import is_path
 from tactful.errors import LogError, first
 from tactful.frames.keys import user_keys
-from tactful.frames.scan import CSV, Scan, scan
+from tactful.frames.reading.scan import CSV, Scan, scan
 from tactful.frames.write import write_frame
-from tactful.learn.serve import decide as draw
 from tactful.policies.protocol import Published
 from tactful.serving.decider import unknown_segment
 

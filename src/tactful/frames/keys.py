@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from tactful.batch.keys import text_keys
 from tactful.core.arrays import U64
-from tactful.learn.keys import text_keys
 
 BLOCK = 1 << 22  # rows whose ids are put into one text
 

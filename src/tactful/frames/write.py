@@ -13,9 +13,9 @@ from tactful.core.arrays import F64
 from tactful.core.files import replacing
 from tactful.core.log import Coded, Log
 from tactful.errors import LogError
-from tactful.frames.scan import CSV, NDJSON, PARQUET, clean
-from tactful.frames.sources import Columns, Measure, Source
-from tactful.frames.spec import LogSpec
+from tactful.frames.reading.scan import CSV, NDJSON, PARQUET, clean
+from tactful.frames.spec.log_spec import LogSpec
+from tactful.frames.spec.sources import Columns, Measure, Source
 
 TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 

@@ -17,7 +17,7 @@ from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
 from tactful.errors import LogError
 from tactful.models.counter import Counter, S
-from tactful.models.sums import Sums
+from tactful.models.sufficient_statistics import Sums
 from tactful.policies.base import Lineage
 
 EVER: int = -(1 << 62)  # a time before any decision

@@ -25,14 +25,14 @@ from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
 from tactful.errors import PolicyFormatError, TactfulError
 from tactful.models import saved
-from tactful.models.conjugate import Conjugate, ConjugatePosterior
+from tactful.models.conjugate.posterior import Conjugate, ConjugatePosterior
+from tactful.models.contextual.linear import LinearPosterior
+from tactful.models.contextual.logistic import LogisticPosterior
+from tactful.models.contextual.moments import Moments
 from tactful.models.counter import S
 from tactful.models.evidence import Evidence
-from tactful.models.hierarchical import Hierarchical, HierarchicalPosterior
-from tactful.models.linear import LinearPosterior
-from tactful.models.logistic import LogisticPosterior
-from tactful.models.moments import Moments
-from tactful.models.sums import Sums
+from tactful.models.hierarchical.posterior import Hierarchical, HierarchicalPosterior
+from tactful.models.sufficient_statistics import Sums
 from tactful.policies.base import Lineage
 
 FORMAT = 1

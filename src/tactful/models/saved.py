@@ -10,12 +10,12 @@ import numpy as np
 
 from tactful.core.arrays import F64, I64
 from tactful.core.features import Features
+from tactful.models.contextual.context_sample import MOST, Sample
+from tactful.models.contextual.linear import Linear, LinearPosterior
+from tactful.models.contextual.logistic import Logistic, LogisticPosterior
+from tactful.models.contextual.moments import Contexts, Moments
+from tactful.models.contextual.prior_strength import Strengths
 from tactful.models.evidence import Evidence
-from tactful.models.linear import Linear, LinearPosterior
-from tactful.models.logistic import Logistic, LogisticPosterior
-from tactful.models.moments import Contexts, Moments
-from tactful.models.sample import MOST, Sample
-from tactful.models.strengths import Strengths
 
 Contextuals = LinearPosterior | LogisticPosterior
 MODELS = {"linear": Linear, "logistic": Logistic}

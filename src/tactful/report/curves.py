@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tactful.core.arrays import F64
-from tactful.learn.replayed import Batch, Replay
+from tactful.learners.results import Batch, Replay
 from tactful.report.canvas import BLUE, GREY, INK, ORANGE, legend, png, sheet, title
 
 

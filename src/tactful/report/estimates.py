@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tactful.core.outcomes import OBJECTIVE
-from tactful.learn.evaluation import Entry, Evaluation
-from tactful.learn.targets import LOGGING
+from tactful.evaluation.results import Entry, Evaluation
+from tactful.evaluation.target_policies import LOGGING
 from tactful.report.canvas import BLUE, GREY, INK, LINE, MUTED, ORANGE, sheet, title
 
 ROW, HEAD = 0.27, 1.0  # inches

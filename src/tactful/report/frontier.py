@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tactful.learn.frontier import Frontier, Point
+from tactful.planning.frontier import Frontier, Point
 from tactful.report.canvas import BLUE, GREY, INK, MUTED, sheet, title
 
 NEAR = 28  # dots between points that both have room for their price

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tactful import __version__
 from tactful.core.outcomes import OBJECTIVE
-from tactful.learn.evaluation import Entry, Evaluation
+from tactful.evaluation.results import Entry, Evaluation
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }

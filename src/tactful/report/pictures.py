@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tactful.core.log import Log
-from tactful.learn.evaluation import Evaluation
-from tactful.learn.overlap import overlap
-from tactful.learn.targets import Logging
+from tactful.evaluation.overlap import overlap
+from tactful.evaluation.results import Evaluation
+from tactful.evaluation.target_policies import Logging
 from tactful.policies.protocol import Published
 from tactful.report.canvas import png
 from tactful.report.estimates import estimates_figure

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tactful.core.arrays import F64
-from tactful.learn.overlap import Overlap
+from tactful.evaluation.overlap import Overlap
 from tactful.ope.verdicts import REFUSE_ESS, WEAK_ESS
 from tactful.report.canvas import BLUE, GREY, INK, LINE, MUTED, ORANGE, legend, logarithmic, sheet, title
 

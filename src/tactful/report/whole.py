@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tactful.learn.check import Check
-from tactful.learn.evaluation import Evaluation
-from tactful.learn.frontier import Frontier
-from tactful.learn.overlap import Overlap
+from tactful.diagnostics.check import Check
+from tactful.evaluation.overlap import Overlap
+from tactful.evaluation.results import Evaluation
+from tactful.planning.frontier import Frontier
 from tactful.report.canvas import svg
 from tactful.report.estimates import estimates_figure
 from tactful.report.frontier import frontier_figure

@@ -1,0 +1,1 @@
+"""Served pmfs and decisions of many rows."""

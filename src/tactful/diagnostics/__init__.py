@@ -1,0 +1,1 @@
+"""Is a log what it claims to be?"""

@@ -1,0 +1,1 @@
+"""Logs from sends and events."""

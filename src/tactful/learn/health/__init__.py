@@ -1,1 +1,0 @@
-"""Is a log what it claims to be? One test a module, each with its false-alarm rate."""

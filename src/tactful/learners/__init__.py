@@ -1,0 +1,1 @@
+"""Learning policies replayed on a log."""

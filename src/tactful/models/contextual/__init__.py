@@ -1,0 +1,1 @@
+"""Coefficients by segment and action."""

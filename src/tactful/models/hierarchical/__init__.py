@@ -1,0 +1,1 @@
+"""Gaussian process over actions, pooled over segments."""

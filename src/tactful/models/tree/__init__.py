@@ -1,0 +1,1 @@
+"""Message passing on the segment tree."""

@@ -1,0 +1,1 @@
+"""May a policy be shipped, and may it go on?"""
