@@ -17,13 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tactful import ActionSpace
+from tactful.core.lineage import Lineage
 from tactful.core.outcomes import Objective, Outcome
 from tactful.core.segments import Segments
 from tactful.models.evidence import Evidence
 from tactful.models.hierarchical.posterior import Hierarchical, HierarchicalPosterior
 from tactful.models.sufficient_statistics import Sums
 from tactful.optimisation.explorers import Thompson
-from tactful.policies.base import Lineage
 
 SPACE = ActionSpace.grid([f"{hour:02d}:00" for hour in range(6, 22, 2)], [1, 2, 3, 5, 7])
 VALUE = Objective({"engaged": 1.0, "opted_out": -15.0})

@@ -23,7 +23,7 @@ from timing import best
 from tactful.ope.betting import betting
 from tactful.ope.bootstrap import bootstrap_replicates
 from tactful.ope.estimators import dr, ips, snips
-from tactful.ope.stakes import stakes
+from tactful.ope.wealth import stakes
 from tactful.ope.weights import on_rows
 
 PER_USER = 10

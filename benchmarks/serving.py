@@ -27,8 +27,8 @@ import numpy as np
 from reliability.policies import ACTIONS, FEATURES, PATHS, bank, linear, table
 
 from tactful.core.draw import user_keys
+from tactful.policies.arms import Arms
 from tactful.policies.artifact import save
-from tactful.policies.base import Arms
 from tactful.serving import Decider
 
 BLOCK = 200

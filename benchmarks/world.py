@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tactful.frames.reading.partitions import write_partitions
+from tactful.frames.partitions import write_partitions
 from tactful.kernels import philox
 from tactful.simulate.engine import MEASURES, Engine
 from tactful.simulate.people import draw_people

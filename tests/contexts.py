@@ -8,12 +8,12 @@ import numpy as np
 
 from logs import ABSORBING, GRID, REAL
 from tactful.core.features import Features
+from tactful.core.lineage import Lineage
 from tactful.core.segments import Segments
-from tactful.policies.bank import Bank
-from tactful.policies.base import Lineage
+from tactful.policies.bank_score import Bank
 from tactful.policies.contextual import Contextual
-from tactful.policies.linear import Linear
-from tactful.policies.rules import Rule
+from tactful.policies.exploration_rules import Rule
+from tactful.policies.linear_score import Linear
 from tactful.policies.table import Table
 
 TREE = Segments.of(["a/x", "a/y", "b"])

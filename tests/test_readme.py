@@ -30,7 +30,7 @@ def test_the_two_commands_stand_on_the_first_screen():
 
 def test_the_python_of_the_readme_runs(tmp_path):
     import tactful as tt
-    from tactful.simulate.config import lively
+    from tactful.simulate.world_config import lively
     from tactful.simulate.world_spec import world_spec
 
     world = tt.World(lively())

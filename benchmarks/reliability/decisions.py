@@ -22,7 +22,7 @@ from scipy import stats
 from policies import ACTIONS, PATHS, TREE, bank, linear, table
 from tactful.batch.decide import decide
 from tactful.core.draw import ONE, serve, user_keys
-from tactful.policies.base import Arms
+from tactful.policies.arms import Arms
 from tactful.serving import Decider
 
 CLOSE = 50  # units of 2**-32: 1.2e-8, the accuracy of the integral that a linear policy is served by

@@ -20,7 +20,7 @@ from typing import Any
 import polars as pl
 
 import tactful as tt
-from tactful.frames.building.events import read
+from tactful.frames.building.event_frames import read
 from tactful.frames.building.join import join
 
 DAY = 86_400_000_000

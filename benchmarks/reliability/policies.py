@@ -8,10 +8,10 @@ from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64
 from tactful.core.features import Features
 from tactful.core.segments import Segments
-from tactful.policies.bank import Bank
+from tactful.policies.bank_score import Bank
 from tactful.policies.contextual import Contextual
-from tactful.policies.linear import Linear
-from tactful.policies.rules import THOMPSON, Rule
+from tactful.policies.exploration_rules import THOMPSON, Rule
+from tactful.policies.linear_score import Linear
 from tactful.policies.table import Table
 
 ACTIONS = ActionSpace.grid(["07:30", "08:00", "12:00", "13:00", "17:00", "18:00", "19:30", "20:00", "21:30"], [1, 2, 3])

@@ -27,15 +27,15 @@ from running import KEY, service
 
 import tactful as tt
 from tactful.core.actions import time_us
-from tactful.frames.building.events import of_rows
+from tactful.frames.building.event_frames import of_rows
 from tactful.frames.building.join import join
 from tactful.journal.journal import Journal
 from tactful.kernels import world as kernel
 from tactful.policies.table import Table, uniform
-from tactful.simulate.config import lively
 from tactful.simulate.engine import MEASURES, Engine
 from tactful.simulate.plans import Geometry
 from tactful.simulate.world import World
+from tactful.simulate.world_config import lively
 
 DAY = 86_400_000_000
 WEEK = 7 * DAY

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from learners import DEFAULT, DRAWN, Arms, Learner, Narrow, Tactful, Uniform
 from peers import DRAWS, BayesianBandits, MabWiser, VowpalWabbit
 from worlds import Notified, Started, best_table, plain
 
 import tactful as tt
+from learners import DEFAULT, DRAWN, Arms, Learner, Narrow, Tactful, Uniform
 from tactful.models.contextual.linear import Linear
 from tactful.models.contextual.logistic import Logistic
 from tactful.optimisation.explorers import UCB, InverseGap
 from tactful.policies.table import Table
-from tactful.simulate.config import lively
 from tactful.simulate.world import World
+from tactful.simulate.world_config import lively
 
 Make = Callable[..., Learner]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from learners import Uniform, by_leaf, rewards
 from worlds import Started, Week
 
+from learners import Uniform, by_leaf, rewards
 from tactful.policies.table import Table
 
 DRAWS = 10

@@ -14,7 +14,7 @@ from tactful.optimisation.publish import node_pmf
 from tactful.policies.table import Table, always
 from tactful.simulate.course import Course
 from tactful.simulate.engine import Engine
-from tactful.simulate.plain import PlainWorld
+from tactful.simulate.plain_world import PlainWorld
 from tactful.simulate.plans import Geometry
 from tactful.simulate.world import World
 

@@ -25,8 +25,8 @@ from limits_tables import readme, tables  # noqa: E402
 from year import Learner, Still, lived, oracle, start  # noqa: E402
 
 import tactful as tt  # noqa: E402
-from tactful.simulate.config import lively  # noqa: E402
 from tactful.simulate.world import World  # noqa: E402
+from tactful.simulate.world_config import lively  # noqa: E402
 from tactful.tracking.mlflow_run import default_uri, record  # noqa: E402
 
 STILL = ("constrained oracle", "the start, kept")

@@ -17,11 +17,11 @@ from tactful.errors import SpecError
 from tactful.optimisation.constrained import Limit, Served, optimum
 from tactful.optimisation.publish import node_pmf
 from tactful.policies.table import Table, always
-from tactful.simulate.config import lively
 from tactful.simulate.course import Course
 from tactful.simulate.engine import Engine
 from tactful.simulate.plans import Geometry
 from tactful.simulate.world import World
+from tactful.simulate.world_config import lively
 
 DRAWS = 256  # of the explorer's bank
 

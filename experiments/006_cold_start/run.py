@@ -25,10 +25,10 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "004_regret")]
 
 from cold_figure import draw  # noqa: E402 - siblings, wherever this is started from
 from cold_tables import readme, tables  # noqa: E402
-from learners import DEFAULT, Arms, Tactful  # noqa: E402 - those of 004_regret
 from worlds import Plain, Week, leaf_pmf, plain  # noqa: E402
 
 import tactful as tt  # noqa: E402
+from learners import DEFAULT, Arms, Tactful  # noqa: E402 - those of 004_regret
 from tactful.core.segments import Segments  # noqa: E402
 from tactful.policies.table import Table  # noqa: E402
 from tactful.tracking.mlflow_run import default_uri, record  # noqa: E402

@@ -18,7 +18,7 @@ from tactful.core.segments import Segments
 from tactful.ope.betting import betting
 from tactful.ope.estimators import dr, ips
 from tactful.ope.intervals import cluster_t
-from tactful.ope.stakes import stakes
+from tactful.ope.wealth import stakes
 from tactful.policies.table import Table
 
 Array = Any

@@ -10,11 +10,11 @@ import numpy as np
 from results import Results
 
 from tactful.kernels import world as kernel
-from tactful.ope.markov import markov_test
+from tactful.ope.markov_test import markov_test
 from tactful.ope.sequential import marginalised, pdis, weighted_pdis
 from tactful.ope.trajectories import Trajectories
 from tactful.simulate.engine import MEASURES, Engine
-from tactful.simulate.markov import MarkovWorld
+from tactful.simulate.markov_world import MarkovWorld
 from tactful.simulate.people import People
 from tactful.simulate.trial import Coin
 from tactful.simulate.world import World

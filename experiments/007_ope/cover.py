@@ -17,8 +17,8 @@ from tactful.ope.betting import betting
 from tactful.ope.bootstrap import bootstrap_replicates
 from tactful.ope.estimators import dr, ips, sndr, snips
 from tactful.ope.intervals import cluster_t
-from tactful.ope.stakes import stakes
-from tactful.ope.verdicts import Circumstances, Health, judge, weighted_events
+from tactful.ope.reliability import Circumstances, Health, judge, weighted_events
+from tactful.ope.wealth import stakes
 
 Array = Any
 ESTIMATORS = ("ips", "snips", "dr", "sndr")

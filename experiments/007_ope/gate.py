@@ -19,12 +19,12 @@ import numpy as np
 
 from tactful.core.estimate import Estimate
 from tactful.ope.betting import certify, keeps
+from tactful.ope.certificate_power import Design, chance_kept
+from tactful.ope.e_process import Monitor
 from tactful.ope.estimators import ips, snips
 from tactful.ope.intervals import cluster_t
-from tactful.ope.monitor import Monitor
-from tactful.ope.rehearsal import Design, chance_kept
-from tactful.ope.stakes import Stakes
-from tactful.planning.sample_size import chance_seen
+from tactful.ope.wealth import Stakes
+from tactful.planning.verdict_chance import chance_seen
 
 HERE = Path(__file__).parent
 SEED, RUNS, SMALL = 70_001, 4000, 100

@@ -9,7 +9,7 @@ from cover import World
 from results import Results
 
 from tactful.ope.betting import excluded_at
-from tactful.ope.stakes import stakes
+from tactful.ope.wealth import stakes
 
 Array = Any
 

@@ -16,8 +16,8 @@ import pytest
 from logs import GRID, PLAIN, table
 from tactful.core.actions import ActionSpace
 from tactful.frames.decisions import decide, write_decisions
+from tactful.policies.arms import Arms
 from tactful.policies.artifact import NAME, save
-from tactful.policies.base import Arms
 from tactful.policies.table import always, uniform
 
 PAGE = Path(__file__).parents[2] / "docs" / "audit.md"

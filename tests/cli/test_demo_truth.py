@@ -8,7 +8,7 @@ from scipy.stats import binom
 
 import tactful as tt
 from tactful.cli.demo import SPLIT, one_step_truth
-from tactful.simulate.config import lively
+from tactful.simulate.world_config import lively
 
 SEEDS = range(1, 201)
 OBJECTIVE = tt.Objective({"engaged": 1.0, "opted_out": -15.0})

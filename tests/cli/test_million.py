@@ -8,8 +8,8 @@ import sys
 from logs import table
 from tactful.core.actions import ActionSpace
 from tactful.core.draw import ONE
+from tactful.policies.arms import Arms
 from tactful.policies.artifact import save
-from tactful.policies.base import Arms
 from tactful.serving import Decider
 
 N = 1_000_000

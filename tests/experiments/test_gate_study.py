@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tactful.ope.stakes import stakes
+from tactful.ope.wealth import stakes
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "007_ope"
 

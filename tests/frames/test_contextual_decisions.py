@@ -14,8 +14,8 @@ from logs import GRID, JIT, random_log
 from tactful.cli.main import main
 from tactful.errors import LogError
 from tactful.frames.decisions import users_of
-from tactful.policies.base import Arms
-from tactful.policies.rules import Rule
+from tactful.policies.arms import Arms
+from tactful.policies.exploration_rules import Rule
 from tactful.serving import Decider
 
 MORE = {"uniform": 0.03, "arms": Arms(0.1, 0.1), "salt": "s"}

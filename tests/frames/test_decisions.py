@@ -16,7 +16,7 @@ from logs import ABSORBING, GRID, PLAIN, log_of, measured, random_log, table
 from tactful.core.actions import ActionSpace
 from tactful.errors import LogError, PolicyError, SpecError
 from tactful.frames.decisions import users_of, write_decisions
-from tactful.policies.base import Arms
+from tactful.policies.arms import Arms
 from tactful.policies.table import always, uniform
 from tactful.serving import Decider
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tactful.errors import LogError, SpecError
 from tactful.frames.fatigue import DOSE, FATIGUE, Fading, with_dose
 from tactful.frames.write import to_frame
-from tactful.simulate.config import WorldConfig
 from tactful.simulate.world import World
+from tactful.simulate.world_config import WorldConfig
 
 WORLD = World(replace(WorldConfig(), hazard=0.01))
 

@@ -14,7 +14,7 @@ from tactful.batch.keys import text_keys
 from tactful.core import parallel
 from tactful.core.draw import draw_key, uniform, user_key, user_keys
 from tactful.kernels.blake2b import uniforms
-from tactful.policies.base import Arms
+from tactful.policies.arms import Arms
 
 I64 = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([-(2**63), -1, 0, 1, 2**63 - 1])
 U64 = st.integers(0, 2**64 - 1) | st.sampled_from([0, 2**64 - 1])

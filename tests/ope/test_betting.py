@@ -15,9 +15,9 @@ from tactful.errors import LogError, SpecError
 from tactful.ope.bernstein import empirical_bernstein
 from tactful.ope.betting import betting, certify, excluded_at, watch
 from tactful.ope.estimators import dr, ips
-from tactful.ope.growth import bet_limit
 from tactful.ope.intervals import cluster_t
-from tactful.ope.stakes import cap_for, capped_model, stakes
+from tactful.ope.sample_size import bet_limit
+from tactful.ope.wealth import cap_for, capped_model, stakes
 
 
 @st.composite

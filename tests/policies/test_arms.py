@@ -13,7 +13,7 @@ from reference.draw import WHOLE, arm_of, number, user_word
 from tactful.core.actions import ActionSpace
 from tactful.core.draw import user_keys
 from tactful.errors import PolicyError
-from tactful.policies.base import Arms, control_pmf
+from tactful.policies.arms import Arms, control_pmf
 
 
 @given(st.lists(st.text(), max_size=8), st.floats(0, 1), st.floats(0, 1), st.text())

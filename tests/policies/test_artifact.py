@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from logs import GRID, PLAIN, table
 from tactful.core.actions import ActionSpace
 from tactful.core.draw import ONE
+from tactful.core.lineage import Lineage
 from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import Segments
 from tactful.errors import PolicyFormatError
 from tactful.policies import artifact
+from tactful.policies.arms import Arms
 from tactful.policies.artifact import MAX_BYTES, NAME, decode, encode, load, save
-from tactful.policies.base import Arms, Lineage
 from tactful.policies.table import Table, always, uniform
 
 POLICY = table(1, uniform=0.03, arms=Arms(0.1, 0.05, "a"), from_period=3, valid_until=9, scope="push")

@@ -16,10 +16,10 @@ from tactful.batch.decide import served
 from tactful.batch.pmf import pmf_of
 from tactful.core.draw import ONE
 from tactful.errors import PolicyError
-from tactful.policies.bank import Bank
+from tactful.policies.bank_score import Bank
+from tactful.policies.exploration_rules import Rule
 from tactful.policies.grid import coefficients, fraction_bits
-from tactful.policies.linear import Linear
-from tactful.policies.rules import Rule
+from tactful.policies.linear_score import Linear
 from tactful.policies.table import Table
 
 NODES, CONTEXT = people(60)

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from contexts import TREE, bank, linear, people
 from logs import GRID
 from tactful.core.draw import ONE
+from tactful.core.lineage import Lineage
 from tactful.core.outcomes import Limits, Objective
 from tactful.errors import PolicyFormatError
 from tactful.policies import tensors
+from tactful.policies.arms import Arms
 from tactful.policies.artifact import decode, encode, load, save
-from tactful.policies.base import Arms, Lineage
-from tactful.policies.rules import Rule
+from tactful.policies.exploration_rules import Rule
 from tactful.policies.table import Table
 
 BASE = Table.of(GRID, TREE, np.random.default_rng(3).dirichlet(np.ones(GRID.k), len(TREE))).shares

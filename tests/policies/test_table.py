@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from logs import GRID, PLAIN, table
 from tactful.core.draw import ONE
+from tactful.core.lineage import Lineage
 from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import Segments
 from tactful.errors import PolicyError, SpecError
-from tactful.policies.base import Arms, Lineage
+from tactful.policies.arms import Arms
 from tactful.policies.table import Table, always, uniform
 
 POLICY = table(1)

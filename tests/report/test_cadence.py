@@ -10,7 +10,7 @@ import pytest
 
 from tactful.core.actions import ActionSpace
 from tactful.errors import MissingExtraError
-from tactful.report.cadence import cadence_figure, columns, most_likely, sends
+from tactful.report.cadence_figure import cadence_figure, columns, most_likely, sends
 
 GRID = ActionSpace.grid(["08:00", "12:00", "18:00", "21:30"], [1, 2, 3, 5, 7])
 PLAIN = ActionSpace.named(["none", "send"])
@@ -87,7 +87,7 @@ def test_the_same_policy_gives_the_same_bytes(tmp_path):
 def test_pyplot_stays_out(tmp_path):
     code = (
         "import sys, numpy as np\nfrom tactful.core.actions import ActionSpace\n"
-        "from tactful.report.cadence import cadence_figure\nassert 'matplotlib' not in sys.modules\n"
+        "from tactful.report.cadence_figure import cadence_figure\nassert 'matplotlib' not in sys.modules\n"
         f"cadence_figure({str(tmp_path / 'x.png')!r}, actions=ActionSpace.named(['none', 'send']), segments=[''],"
         " pmf=np.full((1, 2), 0.5))\nassert 'matplotlib.pyplot' not in sys.modules"
     )

@@ -15,18 +15,18 @@ from tactful.errors import SpecError
 from tactful.evaluation.evaluate import evaluate
 from tactful.evaluation.overlap import overlap
 from tactful.models.conjugate.posterior import Conjugate
-from tactful.ope.verdicts import REFUSE_ESS
+from tactful.ope.reliability import REFUSE_ESS
 from tactful.planning.frontier import frontier
 
 pytest.importorskip("matplotlib")
 
 from tactful.report.canvas import svg
-from tactful.report.estimates import estimates_figure
-from tactful.report.frontier import frontier_figure
-from tactful.report.page import Picture, Section, listed, page
-from tactful.report.pictures import pictures
-from tactful.report.weights import reach_figure, weights_figure
-from tactful.report.whole import Whole, report
+from tactful.report.estimate_figure import estimates_figure
+from tactful.report.evaluation_figures import pictures
+from tactful.report.frontier_figure import frontier_figure
+from tactful.report.html_page import Picture, Section, listed, page
+from tactful.report.html_report import Whole, report
+from tactful.report.weight_figure import reach_figure, weights_figure
 
 WORTH = Objective({"engaged": 1.0, "opted_out": -3.0})
 LOG = random_log(

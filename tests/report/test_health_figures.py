@@ -10,8 +10,8 @@ import pytest
 from logs import random_log
 from tactful.errors import NothingToSayError
 from tactful.learners.results import Batch, Replay
-from tactful.report.curves import curves_figure
-from tactful.report.overlap import overlap_figure
+from tactful.report.learning_curve_figure import curves_figure
+from tactful.report.overlap_figure import overlap_figure
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 from logs import GRID, table
 from tactful.errors import JournalBusyError, JournalError, SpecError
 from tactful.journal.journal import Journal
+from tactful.policies.arms import Arms
 from tactful.policies.artifact import save
-from tactful.policies.base import Arms
 from tactful.service.app import create_app
 from tactful.service.settings import KEY, Settings
 from tactful.serving import Decider

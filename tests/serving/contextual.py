@@ -9,9 +9,10 @@ import numpy as np
 from logs import GRID
 from tactful.core.actions import ActionSpace
 from tactful.core.features import Features
+from tactful.core.lineage import Lineage
 from tactful.core.segments import Segments
 from tactful.errors import PolicyError
-from tactful.policies.base import Arms, Lineage
+from tactful.policies.arms import Arms
 
 
 @dataclass(frozen=True)

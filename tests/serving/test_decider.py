@@ -18,12 +18,12 @@ from tactful.core.draw import ONE, serve, serve_row, user_keys
 from tactful.core.features import Features
 from tactful.core.segments import Segments
 from tactful.errors import PolicyError, PolicyFormatError
+from tactful.policies.arms import Arms
 from tactful.policies.artifact import save
-from tactful.policies.bank import Bank
-from tactful.policies.base import Arms
+from tactful.policies.bank_score import Bank
 from tactful.policies.contextual import Contextual
-from tactful.policies.linear import Linear
-from tactful.policies.rules import THOMPSON, Rule
+from tactful.policies.exploration_rules import THOMPSON, Rule
+from tactful.policies.linear_score import Linear
 from tactful.policies.table import Table, always, uniform
 from tactful.serving import Decider, ServingConfig
 

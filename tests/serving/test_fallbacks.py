@@ -14,9 +14,10 @@ from reference.draw import choose, decision, number, served_integers, user_word
 from serving.contextual import Tilted
 from tactful.core.actions import ActionSpace
 from tactful.core.features import Features
+from tactful.core.lineage import Lineage
 from tactful.errors import PolicyError, PolicyFormatError, TactfulError
+from tactful.policies.arms import Arms
 from tactful.policies.artifact import save
-from tactful.policies.base import Arms, Lineage
 from tactful.policies.table import Table, always, uniform
 from tactful.serving import Decider, ServingConfig
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from logs import table
+from tactful.policies.arms import Arms
 from tactful.policies.artifact import save
-from tactful.policies.base import Arms
 
 HEAVY = {
     "numba",

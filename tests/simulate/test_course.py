@@ -10,10 +10,10 @@ import pytest
 from tactful.errors import SpecError
 from tactful.models.conjugate.posterior import Conjugate
 from tactful.policies.table import always, uniform
-from tactful.simulate.config import WorldConfig
 from tactful.simulate.course import Course
-from tactful.simulate.plain import PlainWorld
+from tactful.simulate.plain_world import PlainWorld
 from tactful.simulate.world import World
+from tactful.simulate.world_config import WorldConfig
 
 BRISK = World(replace(WorldConfig(), hazard=0.02, openness=-1.0))
 PLAIN = PlainWorld()

@@ -13,8 +13,8 @@ from tactful.core.actions import ActionSpace
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
 from tactful.policies.table import Table, uniform
-from tactful.simulate.markov import MarkovWorld
-from tactful.simulate.plain import PlainWorld
+from tactful.simulate.markov_world import MarkovWorld
+from tactful.simulate.plain_world import PlainWorld
 from tactful.simulate.trial import Coin
 
 PLAIN, MARKOV = PlainWorld(), MarkovWorld()

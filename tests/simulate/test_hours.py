@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 from tactful.core.actions import DAY_US, time_us
-from tactful.simulate.config import WorldConfig, default_leaves
 from tactful.simulate.delays import HOUR_US, Clock
 from tactful.simulate.hours import hour_effect, hour_rows, leaf_slots, open_delay, slot_hours, slot_times, zone_names
 from tactful.simulate.people import draw_people
+from tactful.simulate.world_config import WorldConfig, default_leaves
 
 CONFIG = WorldConfig()
 

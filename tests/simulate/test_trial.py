@@ -12,8 +12,8 @@ from scipy import stats
 from tactful.core.actions import DAY_US
 from tactful.core.draw import ONE, to_shares
 from tactful.core.segments import Segments
-from tactful.simulate.config import WorldConfig
 from tactful.simulate.world import World
+from tactful.simulate.world_config import WorldConfig
 
 BRISK = World(replace(WorldConfig(), hazard=0.01, openness=-1.0))
 OUTCOMES = ("engaged", "opens", "opted_out")

@@ -16,11 +16,11 @@ from tactful.core.draw import ONE, draw, draw_key, serve, uniform, user_key
 from tactful.core.outcomes import Objective
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
-from tactful.simulate.config import Drift, Leaf, WorldConfig, lively
 from tactful.simulate.hours import zone_names
 from tactful.simulate.plans import Fixed
 from tactful.simulate.status_quo import StatusQuo
 from tactful.simulate.world import World
+from tactful.simulate.world_config import Drift, Leaf, WorldConfig, lively
 from tactful.simulate.world_spec import world_spec
 
 WORLD = World()

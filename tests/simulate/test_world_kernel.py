@@ -14,11 +14,11 @@ from plain_python import philox, reaction, week
 from scipy import stats
 
 from tactful.kernels import world as kernel
-from tactful.simulate.config import WorldConfig
 from tactful.simulate.engine import MEASURES, ORIGIN, Engine
 from tactful.simulate.people import draw_people
 from tactful.simulate.plans import Fixed
 from tactful.simulate.world import World
+from tactful.simulate.world_config import WorldConfig
 
 CONFIG = WorldConfig()
 BRISK = replace(CONFIG, hazard=0.02, openness=-1.0, habit_gain=0.05, habit_loss=0.01)

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tactful.batch import table as tabled
+from tactful.batch import table_lookup as tabled
 from tactful.batch.keys import arms_of, uniforms
 from tactful.batch.pmf import pmf_of
 from tactful.core.arrays import F64, I64, U64, Bool, Text
 from tactful.core.draw import draw_key
 from tactful.errors import PolicyError
 from tactful.kernels import shares
-from tactful.policies.base import CONTROL, UNIFORM
+from tactful.policies.arms import CONTROL, UNIFORM
 from tactful.policies.protocol import Published
 from tactful.policies.table import Table
 

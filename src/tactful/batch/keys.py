@@ -8,7 +8,7 @@ from tactful.core.arrays import I64, U32, U64, Text
 from tactful.core.draw import draw_key
 from tactful.core.parallel import in_threads
 from tactful.kernels import blake2b
-from tactful.policies.base import POLICY, Arms
+from tactful.policies.arms import POLICY, Arms
 
 LEAST = 1 << 14  # rows that are worth a thread
 

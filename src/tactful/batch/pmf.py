@@ -11,9 +11,9 @@ from tactful.errors import PolicyError, first
 from tactful.kernels import gauss as kernels
 from tactful.policies import gauss
 from tactful.policies.contextual import Contextual
-from tactful.policies.linear import Linear
+from tactful.policies.exploration_rules import sharpened
+from tactful.policies.linear_score import Linear
 from tactful.policies.protocol import Policy, Published
-from tactful.policies.rules import sharpened
 
 FEW = 8  # rows that are not worth a kernel
 LEAST = 1 << 11  # integrals that are worth a thread

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tactful.cli import show
+from tactful.cli import console as show
 from tactful.cli.options import Json, Log, Spec
 from tactful.diagnostics.check import Check
 from tactful.diagnostics.check import check as examine
@@ -17,7 +17,7 @@ from tactful.errors import SpecError
 from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.models.files import load
-from tactful.report.overlap import overlap_figure
+from tactful.report.overlap_figure import overlap_figure
 
 MOST = 30
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tactful.cli import show
+from tactful.cli import console as show
 from tactful.cli.options import Json
 from tactful.frames.decisions import decide as choose
 from tactful.frames.decisions import write_decisions

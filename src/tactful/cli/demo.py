@@ -10,8 +10,8 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import typer
 
-from tactful.cli import show
-from tactful.cli.estimates import with_value
+from tactful.cli import console as show
+from tactful.cli.estimate_table import with_value
 from tactful.cli.options import Json, Seed
 from tactful.cli.record import draw_cadences, leaf_nodes, record_whole
 from tactful.core.arrays import F64, Bool
@@ -31,11 +31,11 @@ from tactful.models.hierarchical.posterior import Hierarchical, HierarchicalPost
 from tactful.optimisation.publish import SENDS, expected, node_pmf, publish
 from tactful.policies.artifact import save
 from tactful.policies.protocol import Published
-from tactful.simulate.config import lively
 from tactful.simulate.simulated import Simulated
 from tactful.simulate.status_quo import StatusQuo
 from tactful.simulate.value import Figure
 from tactful.simulate.world import World
+from tactful.simulate.world_config import lively
 from tactful.simulate.world_spec import world_spec
 from tactful.tracking.mlflow_run import default_uri
 

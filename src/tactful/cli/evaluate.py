@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from tactful.cli import estimates, show
+from tactful.cli import console as show
+from tactful.cli import estimate_table as estimates
 from tactful.cli.fit import MODELS
 from tactful.cli.options import Json, Log, Spec, Tracking
 from tactful.cli.record import record_evaluation
 from tactful.errors import SpecError
 from tactful.evaluation.action_groups import PARTS_OF_DAY, Banding
 from tactful.evaluation.eligibility import check_askable
-from tactful.evaluation.estimators import DEFAULT, ESTIMATORS, check_names
+from tactful.evaluation.estimator_registry import DEFAULT, ESTIMATORS, check_names
 from tactful.evaluation.evaluate import evaluate as estimate
 from tactful.evaluation.target_policies import Logging, resolve
 from tactful.frames.reading.read_log import read_log

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from tactful.cli import show
+from tactful.cli import console as show
 from tactful.cli.options import Json
 from tactful.core.segments import is_path
 from tactful.errors import PolicyError
 from tactful.optimisation.provenance import at_node
 from tactful.policies.artifact import load
-from tactful.policies.members import Saved
+from tactful.policies.codec import Saved
 from tactful.policies.table import Table
 from tactful.serving import Decider, ServingConfig
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tactful.cli import show
-from tactful.cli.exploring import NAMES as EXPLORERS
-from tactful.cli.exploring import explorer_of
+from tactful.cli import console as show
+from tactful.cli.explorer_options import NAMES as EXPLORERS
+from tactful.cli.explorer_options import explorer_of
 from tactful.cli.models import MODELS, model_of, remarks, warnings
 from tactful.cli.options import Json, Log, Seed, Spec, Tracking
 from tactful.cli.record import record_fit

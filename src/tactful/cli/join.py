@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tactful.cli import show
+from tactful.cli import console as show
 from tactful.cli.options import Json, Spec
 from tactful.core.actions import time_us
 from tactful.errors import LogError, missing_extra
-from tactful.frames.building import events as frames
+from tactful.frames.building import event_frames as frames
 from tactful.frames.building.join import join as attribute
 from tactful.frames.building.join import plain, told
 from tactful.frames.spec.log_spec import LogSpec

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tactful.cli import show
+from tactful.cli import console as show
 from tactful.cli.options import Json, Log, Spec
 from tactful.errors import SpecError
 from tactful.frames.reading.read_log import read_log

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from tactful.cli import show
+from tactful.cli import console as show
 from tactful.cli.options import Json, Spec
 from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.planning.power import LIFTS, RATIOS, WEIGHTS, Guess
 from tactful.planning.power import power as foretell
-from tactful.planning.sample_size import Prospect, Prospects
+from tactful.planning.verdict_chance import Prospect, Prospects
 from tactful.promotion.wording import number, percent
 
 Numbers = list[float] | None

@@ -17,7 +17,7 @@ from tactful.evaluation.results import Evaluation
 from tactful.optimisation.publish import node_pmf
 from tactful.policies.artifact import NAME
 from tactful.policies.protocol import Published
-from tactful.report.cadence import cadence_figure
+from tactful.report.cadence_figure import cadence_figure
 from tactful.tracking.mlflow_run import metric_name, record
 
 EXPERIMENT = "tactful"

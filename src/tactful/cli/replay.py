@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tactful.cli import show
+from tactful.cli import console as show
 from tactful.cli.options import Json, Log, Seed, Spec
 from tactful.errors import SpecError
 from tactful.frames.reading.read_log import read_log
@@ -21,7 +21,7 @@ from tactful.models.contextual.linear import Linear
 from tactful.models.contextual.logistic import Logistic
 from tactful.models.hierarchical.posterior import Hierarchical
 from tactful.optimisation.explorers import UCB, EpsilonGreedy, Explorer, Greedy, InverseGap, Softmax, Thompson
-from tactful.report.curves import curves_figure
+from tactful.report.learning_curve_figure import curves_figure
 
 LEARNERS = {"hierarchical": Hierarchical, "conjugate": Conjugate, "linear": Linear, "logistic": Logistic}
 EXPLORERS: tuple[str, ...] = ("thompson", "greedy", "epsilon-greedy", "softmax", "ucb", "inverse-gap")

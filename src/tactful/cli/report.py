@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tactful.cli import show
+from tactful.cli import console as show
 from tactful.cli.evaluate import POLICY
 from tactful.cli.fit import MODELS
 from tactful.cli.options import Json, Log, Seed, Spec
@@ -25,8 +25,8 @@ from tactful.models.base import Posterior
 from tactful.optimisation.publish import publish
 from tactful.planning.frontier import Frontier, frontier
 from tactful.policies.protocol import Published
-from tactful.report.whole import Whole
-from tactful.report.whole import report as written
+from tactful.report.html_report import Whole
+from tactful.report.html_report import report as written
 
 LEARNT = "learnt"
 SALT = "report"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tactful.cli import show
+from tactful.cli import console as show
 from tactful.cli.options import Json, Spec
 from tactful.errors import LogError
 from tactful.frames.building.rollup import rollup as roll

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tactful.cli import show
+from tactful.cli import console as show
 from tactful.errors import missing_extra
 
 

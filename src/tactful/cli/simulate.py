@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from tactful.cli import show
+from tactful.cli import console as show
 from tactful.cli.options import Json, Seed
 from tactful.core.files import replacing
 from tactful.errors import LogError, SpecError
-from tactful.frames.reading.partitions import events_frame, write_partitions
+from tactful.frames.partitions import events_frame, write_partitions
 from tactful.frames.reading.scan import CSV, NDJSON, PARQUET
 from tactful.frames.write import write_frame, write_log
-from tactful.simulate.config import WorldConfig, lively
 from tactful.simulate.world import World
+from tactful.simulate.world_config import WorldConfig, lively
 from tactful.simulate.world_spec import sends_spec, world_spec
 
 WORLDS = {"default": WorldConfig, "lively": lively}

@@ -13,7 +13,7 @@ from tactful.diagnostics.calibration import calibration
 from tactful.diagnostics.drift import Disagreement, drift
 from tactful.diagnostics.finding import FALSE_ALARM, Finding
 from tactful.diagnostics.mean_weight import mean_weight, parts, uniform_weight
-from tactful.diagnostics.outcomes import OutcomeHealth, look, unknown, zero_without_sends
+from tactful.diagnostics.outcome_health import OutcomeHealth, look, unknown, zero_without_sends
 from tactful.diagnostics.sample_ratio import sample_ratio
 from tactful.diagnostics.stability import stability
 from tactful.diagnostics.sticky_draws import sticky
@@ -21,7 +21,7 @@ from tactful.diagnostics.support import Support, questions, support_of
 from tactful.diagnostics.survivorship import survivorship
 from tactful.evaluation.opt_out_price import Price, price_of_log
 from tactful.models.base import Posterior
-from tactful.ope.verdicts import WEAK_USERS
+from tactful.ope.reliability import WEAK_USERS
 
 ROWS = 300_000
 
@@ -65,7 +65,7 @@ def check(log: Log, *, posterior: Posterior | None = None, arms: Mapping[str, fl
     log
         Decisions. With propensity vectors the tests are sharper and there are more of them.
     posterior
-        Also say where the rows that it has not counted disagree with it (``learn.drift``).
+        Also say where the rows that it has not counted disagree with it (``diagnostics.drift``).
     arms
         The share of users that each experiment arm was meant to have, for the sample-ratio test.
 

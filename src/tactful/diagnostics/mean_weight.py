@@ -11,8 +11,8 @@ from tactful.core.arrays import F64, I64
 from tactful.core.log import Log
 from tactful.diagnostics.finding import EACH, Finding
 from tactful.evaluation.importance import side_of
+from tactful.ope.reliability import Health
 from tactful.ope.tails import log_evidence
-from tactful.ope.verdicts import Health
 from tactful.policies.table import uniform
 
 

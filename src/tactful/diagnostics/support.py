@@ -9,8 +9,8 @@ import numpy as np
 
 from tactful.core.estimate import effective_sample_size
 from tactful.core.log import Log
-from tactful.diagnostics.outcomes import OutcomeHealth
-from tactful.ope.verdicts import REFUSE_ESS, WEAK_ESS, WEAK_EVENTS, WEAK_USERS, weighted_events
+from tactful.diagnostics.outcome_health import OutcomeHealth
+from tactful.ope.reliability import REFUSE_ESS, WEAK_ESS, WEAK_EVENTS, WEAK_USERS, weighted_events
 
 
 @dataclass(frozen=True, slots=True)

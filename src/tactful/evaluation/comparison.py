@@ -14,14 +14,14 @@ from tactful.core.log import Log
 from tactful.core.outcomes import OBJECTIVE, Objective
 from tactful.evaluation.action_groups import NO_GEOMETRY, NO_VECTORS, Banding, on_bands
 from tactful.evaluation.crossfit import estimated_propensities, folds
-from tactful.evaluation.estimators import BANDED, ESTIMATORS, Made, Rows
+from tactful.evaluation.estimator_registry import BANDED, ESTIMATORS, Made, Rows
 from tactful.evaluation.finite_sample import Design, beside
 from tactful.evaluation.importance import side_of
 from tactful.evaluation.results import Entry, MoreInterval, Role
 from tactful.evaluation.reward_models import crossfitted
 from tactful.evaluation.target_policies import Logging, Side
 from tactful.ope.intervals import cluster_t
-from tactful.ope.verdicts import ORDER, Circumstances, Health, Verdict, judge, weighted_events
+from tactful.ope.reliability import ORDER, Circumstances, Health, Verdict, judge, weighted_events
 from tactful.policies.protocol import Published
 
 

@@ -22,12 +22,12 @@ from tactful.evaluation.eligibility import (
     several_users,
     usable,
 )
-from tactful.evaluation.estimators import DEFAULT, check_names
+from tactful.evaluation.estimator_registry import DEFAULT, check_names
 from tactful.evaluation.results import Entry, Evaluation
-from tactful.evaluation.sequential.evaluate import Horizons, sequential
+from tactful.evaluation.sequential.sequential_evaluation import Horizons, sequential
 from tactful.evaluation.sequential.states import states
 from tactful.evaluation.target_policies import resolve
-from tactful.ope.verdicts import REFUSE_ESS
+from tactful.ope.reliability import REFUSE_ESS
 
 ONE_STEP = "one-step"
 TIRING = "one-step: sends of one period can change the user of the next; these estimates leave that out"
@@ -69,14 +69,14 @@ def evaluate(
     reward_model
         What the direct method and the doubly robust estimators expect of actions, fitted on other users:
         ``Conjugate()`` by default, another of tactful's models, or any regressor with ``fit(X, y)`` and ``predict(X)``
-        (``learn.rewards``).
+        (``evaluation.reward_models``).
     banding
         Where the bands of ``mips`` begin; parts of the day, low and high frequencies by default.
     horizon
         Also estimate, under ``sequential``, what users earn over so many periods when sends change them.
     state
         What the marginalised sequential estimate knows of a user before a decision: one or several columns
-        (``learn.states``), beside being there at all.
+        (``evaluation.sequential.states``), beside being there at all.
 
     Returns
     -------

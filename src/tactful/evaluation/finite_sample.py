@@ -11,7 +11,7 @@ from tactful.core.arrays import U64
 from tactful.core.log import Log
 from tactful.core.outcomes import Outcome
 from tactful.errors import TactfulError
-from tactful.evaluation.estimators import Rows
+from tactful.evaluation.estimator_registry import Rows
 from tactful.evaluation.results import MoreInterval, Role
 from tactful.evaluation.target_policies import Side
 from tactful.ope.bernstein import empirical_bernstein
@@ -19,7 +19,7 @@ from tactful.ope.betting import betting
 from tactful.ope.bootstrap import bootstrap
 from tactful.ope.estimators import dr, snips
 from tactful.ope.intervals import BERNSTEIN, BETTING, VALID_FOR
-from tactful.ope.stakes import cap_for, stakes
+from tactful.ope.wealth import cap_for, stakes
 
 
 class Design(NamedTuple):

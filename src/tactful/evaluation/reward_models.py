@@ -95,7 +95,7 @@ def crossfitted(log: Log, fold: I64, model: Any = None) -> RewardModel:
     model
         One of tactful's own models, ``Conjugate()`` by default, or any regressor with ``fit(X, y)`` and ``predict(X)``:
         an object, whose class is called anew with its parameters for each fold and outcome, or a class or function
-        that makes one (``learn.regressors``). A :class:`RewardModel` of this log is itself.
+        that makes one (``evaluation.regressors``). A :class:`RewardModel` of this log is itself.
 
     Raises
     ------

@@ -16,8 +16,8 @@ from tactful.core.draw import ONE
 from tactful.core.log import Log
 from tactful.core.segments import is_path
 from tactful.errors import LogError, first
-from tactful.frames.keys import user_keys
 from tactful.frames.reading.scan import CSV, Scan, scan
+from tactful.frames.user_keys import user_keys
 from tactful.frames.write import write_frame
 from tactful.policies.protocol import Published
 from tactful.serving.decider import unknown_segment

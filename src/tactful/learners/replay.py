@@ -18,7 +18,7 @@ from tactful.learners import rejection as acceptance
 from tactful.learners.batches import Rounds
 from tactful.learners.learner import History, Learner, Model
 from tactful.learners.results import Replay
-from tactful.learners.values import curve, regret, values
+from tactful.learners.trajectory import curve, regret, values
 from tactful.models.conjugate.posterior import Conjugate
 from tactful.models.hierarchical.posterior import Hierarchical
 from tactful.optimisation.explorers import Explorer

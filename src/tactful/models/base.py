@@ -8,10 +8,10 @@ from typing import Literal, Protocol, Self
 from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64, I64
 from tactful.core.features import Features
+from tactful.core.lineage import Lineage
 from tactful.core.log import Log
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
-from tactful.policies.base import Lineage
 
 
 class Posterior(Protocol):

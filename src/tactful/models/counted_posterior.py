@@ -7,11 +7,11 @@ from typing import Generic
 
 from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64
+from tactful.core.lineage import Lineage
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
 from tactful.models.counter import S
 from tactful.models.evidence import Evidence
-from tactful.policies.base import Lineage
 
 
 class Counting(Generic[S]):

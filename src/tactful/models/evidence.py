@@ -12,13 +12,13 @@ import numpy as np
 
 from tactful.core.actions import DAY_US, ActionSpace
 from tactful.core.arrays import F64, Bool
+from tactful.core.lineage import Lineage
 from tactful.core.log import Log
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
 from tactful.errors import LogError
 from tactful.models.counter import Counter, S
 from tactful.models.sufficient_statistics import Sums
-from tactful.policies.base import Lineage
 
 EVER: int = -(1 << 62)  # a time before any decision
 SUMS: Counter[Sums] = cast(Any, Sums)

@@ -21,6 +21,7 @@ import safetensors.numpy
 from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64, I64
 from tactful.core.files import replacing
+from tactful.core.lineage import Lineage
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
 from tactful.errors import PolicyFormatError, TactfulError
@@ -33,7 +34,6 @@ from tactful.models.counter import S
 from tactful.models.evidence import Evidence
 from tactful.models.hierarchical.posterior import Hierarchical, HierarchicalPosterior
 from tactful.models.sufficient_statistics import Sums
-from tactful.policies.base import Lineage
 
 FORMAT = 1
 NAME = "posterior.json"

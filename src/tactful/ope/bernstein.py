@@ -8,7 +8,7 @@ import numpy as np
 
 from tactful.core.arrays import F64
 from tactful.ope.intervals import BERNSTEIN, Interval
-from tactful.ope.stakes import Stakes
+from tactful.ope.wealth import Stakes
 
 
 def empirical_bernstein(stakes: Stakes, level: float = 0.95) -> Interval:

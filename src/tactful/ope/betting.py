@@ -9,7 +9,7 @@ import numpy as np
 from tactful.core.arrays import F64, I64
 from tactful.kernels import betting as kernels
 from tactful.ope.intervals import BETTING, BETTING_ANYTIME, Interval
-from tactful.ope.stakes import Stakes
+from tactful.ope.wealth import Stakes
 
 _LEAST = 1e-9  # a mean that is told from 0 only above this
 _GRID: F64 = np.concatenate([[_LEAST], 1 / (1 + np.exp(-np.linspace(-12, 12, 41))), [1.0]])

@@ -14,7 +14,7 @@ import numpy as np
 
 from tactful.core.arrays import F64, I64
 from tactful.core.estimate import Estimate
-from tactful.kernels import estimates as kernels
+from tactful.kernels import estimators as kernels
 
 
 def ips(reward: F64, weight: F64) -> Estimate:

@@ -18,9 +18,9 @@ from tactful.optimisation.explorers import Cautious, Explorer, Thompson
 from tactful.optimisation.population import Sampled
 from tactful.optimisation.provenance import traced
 from tactful.optimisation.sampled_limits import constrain_sampled
-from tactful.policies.bank import Bank
+from tactful.policies.bank_score import Bank
 from tactful.policies.contextual import Contextual, Score
-from tactful.policies.linear import Linear
+from tactful.policies.linear_score import Linear
 
 DRAWS = 256  # of a bank, where nothing else is said: a decision takes a sixth of a millisecond
 A_NODE = 200  # contexts of each node over which its typical pmf is taken

@@ -16,7 +16,7 @@ from tactful.errors import SpecError
 from tactful.kernels import bank
 from tactful.models.base import Posterior
 from tactful.models.tree.draws import Work
-from tactful.policies.rules import THOMPSON, Rule, greedy
+from tactful.policies.exploration_rules import THOMPSON, Rule, greedy
 
 BLOCK = 64  # nodes at once
 DRAWS = 1024  # of a table, which keeps none of them

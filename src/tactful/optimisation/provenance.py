@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tactful.core.lineage import Lineage
 from tactful.core.segments import Segments
 from tactful.models.base import Posterior
-from tactful.policies.base import Lineage
 
 DIGITS = 6  # significant ones: this is for people
 

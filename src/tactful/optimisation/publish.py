@@ -19,8 +19,8 @@ from tactful.optimisation.constrained import CERTAINTY, constrain
 from tactful.optimisation.contextual import publish_contextual
 from tactful.optimisation.explorers import Explorer, Thompson
 from tactful.optimisation.provenance import traced
-from tactful.policies.base import Arms
-from tactful.policies.members import Saved
+from tactful.policies.arms import Arms
+from tactful.policies.codec import Saved
 from tactful.policies.protocol import Published
 from tactful.policies.table import DEFAULT_SALT, Table
 
@@ -55,8 +55,8 @@ def publish(
         What the outcomes are worth.
     limits
         Bounds on what is served, at the log's mix of segments: outcomes with ``certainty``, volume and slot
-        shares exactly (``learn.limits``). Prices of those that bind stand in ``prices``. For contextual policies they
-        hold over the posterior's sample of contexts.
+        shares exactly (``optimisation.constrained``). Prices of those that bind stand in ``prices``. For contextual
+        policies they hold over the posterior's sample of contexts.
     explorer
         ``Thompson(draws=1024, sharpen=2)`` by default, with 256 draws in a bank.
     uniform

@@ -13,9 +13,9 @@ from tactful.evaluation.eligibility import Name, check_askable, usable
 from tactful.evaluation.importance import side_of
 from tactful.evaluation.target_policies import Logging, Side, resolve
 from tactful.evaluation.volume import volume
+from tactful.ope.certificate_power import Design
 from tactful.ope.intervals import user_totals
-from tactful.ope.rehearsal import Design
-from tactful.planning.sample_size import Prospect, Prospects, kept, seen
+from tactful.planning.verdict_chance import Prospect, Prospects, kept, seen
 
 BINS = 64  # of the weights of a log
 

@@ -14,9 +14,9 @@ from tactful.core.log import Log, Measured
 from tactful.core.outcomes import Limits, Objective, Outcome
 from tactful.errors import SpecError, first
 from tactful.evaluation.eligibility import Name
-from tactful.ope.rehearsal import Design
+from tactful.ope.certificate_power import Design
 from tactful.planning.from_log import prospects_of
-from tactful.planning.sample_size import Prospect, Prospects, kept, seen
+from tactful.planning.verdict_chance import Prospect, Prospects, kept, seen
 
 
 @dataclass(frozen=True, slots=True)

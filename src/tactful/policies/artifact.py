@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from tactful.core.files import replacing
 from tactful.errors import PolicyFormatError, TactfulError
 from tactful.policies import tensors
+from tactful.policies.codec import FORMAT, Read, Saved, build, file_name
 from tactful.policies.contextual import Contextual
-from tactful.policies.members import FORMAT, Read, Saved, build, file_name
 
 if TYPE_CHECKING:  # pathlib takes a tenth of a service's start-up, and deciding does without it
     from pathlib import Path

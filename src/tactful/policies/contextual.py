@@ -14,13 +14,14 @@ from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64, I64, U64, Bool
 from tactful.core.draw import ONE
 from tactful.core.features import CLIP, Features
+from tactful.core.lineage import Lineage
 from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import Segments
 from tactful.errors import PolicyError, first
 from tactful.policies import tensors, terms
-from tactful.policies.base import Arms, Lineage
+from tactful.policies.arms import Arms
+from tactful.policies.exploration_rules import Rule, greedy
 from tactful.policies.grid import fraction_bits
-from tactful.policies.rules import Rule, greedy
 from tactful.policies.table import DEFAULT_SALT
 
 

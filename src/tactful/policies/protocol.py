@@ -8,9 +8,10 @@ from typing import Any, Protocol
 from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64, I64
 from tactful.core.features import Features
+from tactful.core.lineage import Lineage
 from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import Segments
-from tactful.policies.base import Arms, Lineage
+from tactful.policies.arms import Arms
 
 
 class Policy(Protocol):

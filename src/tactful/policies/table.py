@@ -13,11 +13,12 @@ from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64, I64, U64
 from tactful.core.draw import ONE, to_shares
 from tactful.core.features import Features
+from tactful.core.lineage import Lineage
 from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import ROOT, Segments
 from tactful.errors import PolicyError
 from tactful.policies import terms
-from tactful.policies.base import Arms, Lineage
+from tactful.policies.arms import Arms
 
 DEFAULT_SALT = "tactful"
 

@@ -16,13 +16,13 @@ from tactful.evaluation.comparison import Entries
 from tactful.evaluation.eligibility import estimands
 from tactful.evaluation.finite_sample import Design
 from tactful.evaluation.results import Entry
-from tactful.evaluation.sequential.evaluate import value_bound
+from tactful.evaluation.sequential.sequential_evaluation import value_bound
 from tactful.evaluation.target_policies import Logging, Side
 from tactful.evaluation.volume import Volume
 from tactful.ope.betting import certify
-from tactful.ope.growth import needed
 from tactful.ope.intervals import BETTING, CLUSTER_T
-from tactful.ope.stakes import Stakes, stakes
+from tactful.ope.sample_size import needed
+from tactful.ope.wealth import Stakes, stakes
 from tactful.policies.protocol import Published
 from tactful.promotion.results import GAIN, Claim
 

@@ -13,9 +13,9 @@ from tactful.core.log import Log
 from tactful.core.outcomes import Limits, Objective
 from tactful.errors import NothingToSayError, SpecError
 from tactful.evaluation.eligibility import Name, check_askable, objective_of, several_users, usable
-from tactful.evaluation.estimators import check_names
+from tactful.evaluation.estimator_registry import check_names
 from tactful.evaluation.target_policies import Logging, resolve
-from tactful.policies.members import Saved
+from tactful.policies.codec import Saved
 from tactful.policies.protocol import Published
 from tactful.promotion import wording as sentence
 from tactful.promotion.candidates import judge, word_of

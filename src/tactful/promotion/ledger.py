@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from tactful.core.files import replacing
+from tactful.core.lineage import Lineage
 from tactful.errors import LogError
-from tactful.policies.base import Lineage
 
 WHOLE = "whole log"  # the holdout of policies that were fitted on no part of the log
 LEAST = 0.01  # a gate that would get less than this share of δ is not held

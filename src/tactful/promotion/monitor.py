@@ -15,8 +15,8 @@ from tactful.core.files import replacing
 from tactful.core.log import Log, Measured
 from tactful.core.outcomes import Limits, Outcome
 from tactful.errors import LogError, NothingToSayError, SpecError
-from tactful.ope.monitor import Advice, Monitor
-from tactful.policies.base import POLICY
+from tactful.ope.e_process import Advice, Monitor
+from tactful.policies.arms import POLICY
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _MARKS = 2**53  # integers that any reader of JSON keeps

@@ -16,9 +16,9 @@ from tactful.errors import PolicyError
 from tactful.journal.event import Event
 from tactful.journal.journal import Journal
 from tactful.service import messages as m
+from tactful.service.coalescing import Together
 from tactful.service.metrics import Metrics
 from tactful.service.settings import Settings
-from tactful.service.together import Together
 from tactful.serving import Decider
 from tactful.serving.bypass import BypassWatch
 from tactful.serving.decision import Decision

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tactful.errors import SpecError
-from tactful.serving.config import ServingConfig
+from tactful.serving.decider_config import ServingConfig
 from tactful.serving.rules import Rules
 
 KEY = "TACTFUL_API_KEY"

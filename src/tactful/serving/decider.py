@@ -11,11 +11,13 @@ from tactful.core.actions import ActionSpace
 from tactful.core.draw import ONE
 from tactful.errors import PolicyError, PolicyFormatError, first
 from tactful.policies.protocol import Published
-from tactful.serving.config import ServingConfig
 from tactful.serving.contexts import Context
+from tactful.serving.decider_config import ServingConfig
 from tactful.serving.decision import Decision
 from tactful.serving.decision import unknown_segment as unknown_segment
-from tactful.serving.entries import (
+from tactful.serving.periods import FIRST, instant_us, now_us, whole
+from tactful.serving.timeline import Timeline
+from tactful.serving.timeline_entries import (
     FORGOTTEN,
     Entry,
     Live,
@@ -26,8 +28,6 @@ from tactful.serving.entries import (
     refuse_mismatch,
     without,
 )
-from tactful.serving.periods import FIRST, instant_us, now_us, whole
-from tactful.serving.timeline import Timeline
 
 
 class Decider:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tactful.core.draw import ONE, draw_key, serve, serve_row
 from tactful.errors import PolicyError
-from tactful.policies.base import CONTROL, POLICY, UNIFORM, control_pmf
+from tactful.policies.arms import CONTROL, POLICY, UNIFORM, control_pmf
 from tactful.policies.protocol import Published
 from tactful.policies.table import Table
 from tactful.serving.contexts import Context, ContextError, pmf_of

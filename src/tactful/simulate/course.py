@@ -15,11 +15,11 @@ from tactful.errors import SpecError
 from tactful.kernels import world as kernel
 from tactful.policies.protocol import Policy
 from tactful.simulate import records
-from tactful.simulate.config import WEEK_US
 from tactful.simulate.engine import MEASURES, Engine
 from tactful.simulate.people import JITTER_US, People, context, remember
 from tactful.simulate.plans import Geometry, eligible, leaf_nodes
 from tactful.simulate.world import World
+from tactful.simulate.world_config import WEEK_US
 
 
 class Week(NamedTuple):

@@ -10,9 +10,9 @@ from scipy.special import ndtri
 from tactful.core.actions import DAY_US
 from tactful.core.arrays import F64, I64, U64
 from tactful.kernels import world as kernel
-from tactful.simulate.config import WorldConfig
 from tactful.simulate.engine import ORIGIN
 from tactful.simulate.hours import open_delay, slot_hours, slot_times
+from tactful.simulate.world_config import WorldConfig
 
 HOUR_US = DAY_US // 24
 LEAVING = 1 << 41  # lanes of the times of opt-outs

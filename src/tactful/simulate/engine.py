@@ -11,9 +11,9 @@ from tactful.core.arrays import F64, I64, Bool
 from tactful.core.parallel import each
 from tactful.kernels import world as kernel
 from tactful.kernels import world_mean, world_slots
-from tactful.simulate.config import WorldConfig
 from tactful.simulate.hours import FIRST_WEEKDAY, hour_rows, weekday_rows
 from tactful.simulate.people import People
+from tactful.simulate.world_config import WorldConfig
 
 CHUNK = 1024
 MEASURES = (

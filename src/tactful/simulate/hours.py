@@ -11,7 +11,7 @@ import numpy as np
 from tactful.core.actions import time_us
 from tactful.core.arrays import F64, I64
 from tactful.errors import SpecError
-from tactful.simulate.config import CHRONOTYPES, WorldConfig
+from tactful.simulate.world_config import CHRONOTYPES, WorldConfig
 
 FIRST_WEEKDAY = 1  # local day 0 is a Tuesday
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

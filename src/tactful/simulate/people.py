@@ -9,7 +9,7 @@ import numpy as np
 from tactful.core.arrays import F64, I64, U64, Bool
 from tactful.kernels import world as kernel
 from tactful.simulate.chance import normal, uniform
-from tactful.simulate.config import CHANNELS, CHRONOTYPES, WorldConfig
+from tactful.simulate.world_config import CHANNELS, CHRONOTYPES, WorldConfig
 
 TRAITS = 1 << 40  # lanes of fixed traits; those of days are below
 (LEAF, CHRONOTYPE, OTHER, ACTIVITY, OPENNESS, NEVER, TOLERANCE, ZONE, HOME, CREDIT, JITTER) = (

@@ -14,11 +14,11 @@ from tactful.core.segments import Segments
 from tactful.errors import SpecError
 from tactful.kernels import world as kernel
 from tactful.policies.protocol import Policy
-from tactful.simulate.config import WorldConfig
 from tactful.simulate.engine import CHUNK
 from tactful.simulate.hours import allowed
 from tactful.simulate.people import People, context
 from tactful.simulate.status_quo import draw, serve
+from tactful.simulate.world_config import WorldConfig
 
 ANY = -1  # a slot at random each day
 

@@ -15,13 +15,13 @@ from tactful.core.log import Coded, Log, Measured
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
 from tactful.kernels import world as kernel
-from tactful.policies.base import POLICY
-from tactful.simulate.config import WEEK_US
+from tactful.policies.arms import POLICY
 from tactful.simulate.delays import Clock
 from tactful.simulate.engine import MEASURES, ORIGIN, Engine
 from tactful.simulate.people import JITTER_US, People, context, remember
 from tactful.simulate.plans import Drawn, Geometry, eligible, leaf_nodes
 from tactful.simulate.simulated import Events, Simulated
+from tactful.simulate.world_config import WEEK_US
 
 CONTEXT = ("fatigue", "recent_dose")
 # The last send of a week is made up to 8.5 days after the decision; opens count for 5 days, opt-outs show within 12.

@@ -17,7 +17,6 @@ from tactful.errors import SpecError
 from tactful.kernels import world as kernel
 from tactful.policies.protocol import Policy
 from tactful.simulate import records, trial
-from tactful.simulate.config import WorldConfig
 from tactful.simulate.engine import Engine
 from tactful.simulate.hours import hour_rows
 from tactful.simulate.living import live
@@ -27,6 +26,7 @@ from tactful.simulate.records import Progress
 from tactful.simulate.simulated import Simulated
 from tactful.simulate.status_quo import StatusQuo
 from tactful.simulate.value import Value
+from tactful.simulate.world_config import WorldConfig
 
 
 @dataclass(frozen=True, slots=True)

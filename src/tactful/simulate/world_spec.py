@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime
 
 from tactful.core.actions import DAY_US
-from tactful.simulate.config import WorldConfig
 from tactful.simulate.records import CONTEXT, OUTCOMES
+from tactful.simulate.world_config import WorldConfig
 
 ACTIONS = """\
 [actions]                       # a grid of cadences: every frequency at every local send time, and none

@@ -10,7 +10,7 @@ from tactful.core.arrays import F64, I64
 from tactful.core.log import Log
 from tactful.errors import LogError, SpecError, first
 from tactful.evaluation.sequential.states import States
-from tactful.ope.markov import MarkovTest, markov_test
+from tactful.ope.markov_test import MarkovTest, markov_test
 from tactful.ope.trajectories import Aligned, Trajectories, align
 
 FEW_ACTIONS = 4  # up to here the Markov test tells earlier actions apart; beyond, it looks at their sends

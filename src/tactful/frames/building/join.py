@@ -10,7 +10,7 @@ import polars as pl
 from tactful.core.actions import DAY_US
 from tactful.core.outcomes import Outcome
 from tactful.errors import NothingToSayError, SpecError
-from tactful.frames.building.events import KEYS, flatten
+from tactful.frames.building.event_frames import KEYS, flatten
 from tactful.frames.spec.log_spec import LogSpec
 
 DUPLICATE = "duplicate id"

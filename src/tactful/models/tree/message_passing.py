@@ -14,7 +14,7 @@ import numpy as np
 from tactful.core.arrays import F64, I64, Bool
 from tactful.core.parallel import blocks, each
 from tactful.core.segments import Segments
-from tactful.kernels import messages as kernels
+from tactful.kernels import message_passing as kernels
 
 LEAVES, NODES = 2 * kernels.LANES, 32  # to a block
 
