@@ -16,6 +16,7 @@ import numpy as np
 from tactful.core.arrays import F64, I64
 from tactful.core.log import Log
 from tactful.core.segments import Segments
+from tactful.models.base import DrawVisitor
 from tactful.models.counted_posterior import Counting
 from tactful.models.evidence import Evidence
 from tactful.models.hierarchical.action_kernel import Geometry, covariances, defaults, extended
@@ -23,7 +24,7 @@ from tactful.models.hierarchical.laplace import Mode, Problem, mode
 from tactful.models.hierarchical.marginal_likelihood import part, tune
 from tactful.models.likelihoods import Likelihood, likelihood
 from tactful.models.sufficient_statistics import Sums, up
-from tactful.models.tree.draws import Latent, Work, draw, draw_each
+from tactful.models.tree.draws import Latent, draw, draw_each
 from tactful.models.tree.message_passing import Tree, spread
 
 FIRST, NEXT = 12, 2  # iterations of tuning: from the defaults, and from the last posterior's values
@@ -190,13 +191,13 @@ class HierarchicalPosterior(Counting[Sums]):
         """
         return draw(self._fit(outcome).tree, self._latent(outcome), m=m, seed=seed)
 
-    def visit_draws(self, outcomes: Iterable[str], m: int, seed: int, work: Work) -> None:
-        """The same draws without an array of them all: ``work`` gets (b, m, k) of each outcome for nodes (b,).
+    def visit_draws(self, outcomes: Iterable[str], m: int, seed: int, visitor: DrawVisitor) -> None:
+        """The same draws without an array of them all: ``visitor`` gets (b, m, k) of each outcome for nodes (b,).
 
         It is called in threads until every node was there once, and may write to its arrays.
         """
         latents = {o: self._latent(o) for o in outcomes}
-        draw_each(Tree.of(self.segments), latents, work, m=m, seed=seed)
+        draw_each(Tree.of(self.segments), latents, visitor, m=m, seed=seed)
 
     def _latent(self, outcome: str) -> Latent:
         fit, stream = self._fit(outcome), tuple(self.outcomes).index(outcome)

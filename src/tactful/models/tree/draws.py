@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -11,11 +11,12 @@ import numpy as np
 from tactful.core.arrays import F64, I64
 from tactful.core.parallel import each
 from tactful.kernels import normals as kernels
+from tactful.models.base import DrawVisitor
 from tactful.models.likelihoods import Likelihood
 from tactful.models.tree.message_passing import Level, Tree
 
 Drawn = dict[int, F64]
-Work = Callable[[I64, Mapping[str, F64]], None]
+Work = DrawVisitor
 
 JITTER = 1e-12  # of the prior variance: where data leave nothing of it, rounding may leave less than nothing
 BLOCK = 16  # nodes at once
@@ -51,10 +52,10 @@ def draw(tree: Tree, latent: Latent, *, m: int, seed: int) -> F64:
     return out
 
 
-def draw_each(tree: Tree, latents: Mapping[str, Latent], work: Work, *, m: int, seed: int) -> None:
+def draw_each(tree: Tree, latents: Mapping[str, Latent], visitor: DrawVisitor, *, m: int, seed: int) -> None:
     """Hand the draws of several outcomes over, some nodes (b,) at a time: (b, m, k) each, which are used up.
 
-    ``work`` runs in threads. What is kept meanwhile are the draws of the inner nodes of two levels.
+    ``visitor`` runs in threads. What is kept meanwhile are the draws of the inner nodes of two levels.
     """
     above: dict[str, Drawn] = {}
     for o, x in latents.items():
@@ -63,7 +64,7 @@ def draw_each(tree: Tree, latents: Mapping[str, Latent], work: Work, *, m: int, 
         above[o] = {-1: np.zeros((-(-m // rows), rows, k))}
     for depth, level in enumerate(tree.levels):
         below: dict[str, Drawn] = {o: {} for o in latents}
-        each(partial(_block, latents, (depth, level), above, below, work, (m, seed)), level.nodes.size, BLOCK)
+        each(partial(_block, latents, (depth, level), above, below, visitor, (m, seed)), level.nodes.size, BLOCK)
         above = below
 
 
@@ -72,7 +73,7 @@ def _block(
     where: tuple[int, Level],
     above: Mapping[str, Drawn],
     below: Mapping[str, Drawn],
-    work: Work,
+    visitor: DrawVisitor,
     key: tuple[int, int],
     at: slice,
 ) -> None:
@@ -88,7 +89,7 @@ def _block(
         drawn[o] = x.likelihood.response(f)
         if x.trials is not None:
             drawn[o] *= x.trials[nodes][:, None, :]
-    work(nodes, drawn)
+    visitor(nodes, drawn)
 
 
 def _deviations(K: F64, M: F64, above: list[F64], key: tuple[int, int, I64]) -> F64:
