@@ -40,7 +40,7 @@ class World:
     def __post_init__(self) -> None:
         self.segments = Segments.of(f"p{i % 4}/q{i % 40:02d}/{i:04d}" for i in range(self.leaves))
         rng, n = np.random.default_rng(self.seed), len(self.segments)
-        sends = np.array([float(f or 0) for f in SPACE.frequencies])
+        sends = SPACE.sends
         hour = np.array([0.0 if s is None else int(s[:2]) for s in SPACE.slots])
         wave = np.cos(2 * np.pi * (hour - rng.uniform(0, 24, (n, 1))) / 24)
         octave = np.log2(np.maximum(sends, 1))

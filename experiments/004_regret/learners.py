@@ -147,4 +147,4 @@ class Arms:
             np.add.at(self.y[o], cell, m.value)
             np.add.at(self.t[o], cell, 1.0 if m.trials is None else m.trials)
             if m.trials is not None:
-                self.trials = np.array([float(f or 0) for f in self.world.actions.frequencies])
+                self.trials = self.world.actions.sends

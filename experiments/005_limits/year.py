@@ -88,7 +88,7 @@ def lived(learner: Learner | Still, world: World, seed: int, settings: Mapping[s
     course = Course(world, people, seed, threads=1)
     leaf_node = np.array([world.segments.nearest(x.path) for x in world.config.leaves])
     waiting: list[tt.Log] = []
-    sends = np.array(world.actions.frequencies, np.float64)
+    sends = world.actions.sends
     found: dict[str, list[float]] = {c: [] for c in ("expected", "opt_outs", "n", "sends", "gain")}
     for week in range(settings["weeks"]):
         policy = learner.policy(week)
@@ -134,7 +134,7 @@ def oracle(config: Mapping[str, Any], settings: Mapping[str, Any], store: Path) 
     found = np.array(json.loads(store.read_text(encoding="utf-8"))["gain, opt-outs"])
     share = np.array([x.share for x in world.config.leaves])
     limits = limits_of(config)
-    sends = np.tile([float(f or 0) for f in world.actions.frequencies], (len(share), 1))
+    sends = np.tile(world.actions.sends, (len(share), 1))
     bounds = [limits.outcomes["opted_out"], limits.sends_per_period or 0.0]
     rows = [Limit("opted_out", bounds[0], found[:, :, 1]), Limit("sends_per_period", bounds[1], sends)]
     pmf, _ = optimum(rows, bounds, found[:, :, 0], Served(share / share.sum(), 0.0))

@@ -32,6 +32,13 @@ def test_plain_names_have_no_geometry_but_none_sends_nothing():
     assert (space.slots, space.frequencies, space.period_us) == ((None, None), (None, 0), None)
 
 
+def test_sends_are_frequencies_and_one_for_a_plain_action_that_sends():
+    assert ActionSpace.grid(["08:00", "21:30"], [1, 7]).sends.tolist() == [0, 1, 7, 1, 7]
+    assert ActionSpace.named(["a", "none", "b"]).sends.tolist() == [1, 0, 1]
+    assert ActionSpace(("none", "a"), (None, None), (None, 2)).sends.tolist() == [0, 2]
+    assert ActionSpace.named(["a", "b"]).sends.dtype == float
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

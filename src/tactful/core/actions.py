@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
+from tactful.core.arrays import F64
 from tactful.errors import SpecError, first
 
 NONE = "none"
@@ -20,8 +23,18 @@ _SLOT = r"([01]\d|2[0-3]):[0-5]\d"
 class ActionSpace:
     """K actions, and the clock that cuts time into periods.
 
-    ``slots`` (local ``HH:MM``) and ``frequencies`` (sends per period) have one entry an action and are
-    None where the action has no such geometry; ``none`` has frequency 0.
+    Parameters
+    ----------
+    names
+        (k,) names of the actions; no two are alike.
+    slots
+        (k,) local send times ``HH:MM``; None where an action has none.
+    frequencies
+        (k,) sends per period; 0 for ``none``, and None where the number is not known.
+    period_us
+        Length of a period in µs; None where it is not known, and then no time has a period.
+    origin_us
+        Start of period 0 in µs UTC since 1970.
 
     Examples
     --------
@@ -59,18 +72,31 @@ class ActionSpace:
         period_days: float = 7,
         origin: str = ORIGIN,
     ) -> ActionSpace:
-        """Every frequency (sends per period, at most one a day) at every slot (local ``HH:MM``), ``none`` first.
+        """Every frequency at every slot, ``none`` first.
+
+        Parameters
+        ----------
+        slots
+            Local send times ``HH:MM``.
+        frequencies
+            Sends per period, at most one a day.
+        none
+            Whether sending nothing is an action too.
+        period_days
+            Length of a period in days.
+        origin
+            ISO 8601 time at which period 0 begins; UTC where it has no offset.
 
         Raises
         ------
         SpecError
             A slot that is no time of day, a frequency below 1 or above one a day, or a repeated entry.
         """
-        if bad := [s for s in slots if not re.fullmatch(_SLOT, s)]:
-            raise SpecError(f"not a time of day: {first(bad)}", "[actions] slots", "write HH:MM, such as 19:30")
-        if bad := [f for f in frequencies if f < 1 or f > period_days]:
+        if malformed := [s for s in slots if not re.fullmatch(_SLOT, s)]:
+            raise SpecError(f"not a time of day: {first(malformed)}", "[actions] slots", "write HH:MM, such as 19:30")
+        if excessive := [f for f in frequencies if f < 1 or f > period_days]:
             raise SpecError(
-                f"frequency outside 1 to {period_days:g}: {first(bad)}",
+                f"frequency outside 1 to {period_days:g}: {first(excessive)}",
                 "[actions] frequencies",
                 "a cadence sends at most once a day",
             )
@@ -85,7 +111,17 @@ class ActionSpace:
 
     @classmethod
     def named(cls, names: Sequence[str], *, period_days: float | None = None, origin: str = ORIGIN) -> ActionSpace:
-        """Plain names without geometry; ``none``, where it is among them, has frequency 0."""
+        """Names without slots and frequencies; ``none``, where it is among them, has frequency 0.
+
+        Parameters
+        ----------
+        names
+            Names of the actions.
+        period_days
+            Length of a period in days; None where it is not known.
+        origin
+            ISO 8601 time at which period 0 begins; UTC where it has no offset.
+        """
         return cls(
             tuple(names),
             (None,) * len(names),
@@ -98,6 +134,20 @@ class ActionSpace:
     def k(self) -> int:
         """The number of actions."""
         return len(self.names)
+
+    @property
+    def sends(self) -> F64:
+        """(k,) sends per period: the frequency of an action; 1 for a plain action other than ``none``.
+
+        Where sends must be known and not assumed, ask first whether ``None in actions.frequencies``.
+
+        Examples
+        --------
+        >>> ActionSpace.grid(["19:30"], [1, 3]).sends.tolist(), ActionSpace.named(["none", "push"]).sends.tolist()
+        ([0.0, 1.0, 3.0], [0.0, 1.0])
+        """
+        actions = zip(self.names, self.frequencies, strict=True)
+        return np.array([float(name != NONE) if f is None else float(f) for name, f in actions])
 
     def index(self, name: str) -> int:
         """The position of an action.
@@ -156,8 +206,8 @@ def time_us(text: str, where: str) -> int:
         The text is not an ISO time; ``where`` names its place.
     """
     try:
-        at = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         raise SpecError(f"not a time: {text!r}", where, "write it as 2026-11-02 or 2026-11-02T08:00:00Z") from None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return round((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+    time = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return round((time - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64
 from tactful.core.outcomes import Limits, Objective
 from tactful.errors import NothingToSayError, SpecError
@@ -52,7 +51,9 @@ def send_limits(posterior: Posterior, limits: Limits) -> list[Limit]:
     actions, s = posterior.actions, len(posterior.segments)
     if limits.sends_per_period is None and not limits.slot_share:
         return []
-    sends = _sends(actions)
+    if None in actions.frequencies:
+        raise SpecError("a limit on sends needs a frequency for every action", "[limits]", "use a grid of actions")
+    sends = actions.sends
     found: list[Limit] = []
     if limits.sends_per_period is not None:
         found.append(Limit("sends_per_period", limits.sends_per_period, np.tile(sends, (s, 1))))
@@ -62,12 +63,6 @@ def send_limits(posterior: Posterior, limits: Limits) -> list[Limit]:
         here = np.array([x == slot for x in actions.slots], np.float64)
         found.append(Limit(f"slot_share {slot}", 0.0, np.tile(sends * (here - share), (s, 1))))
     return found
-
-
-def _sends(actions: ActionSpace) -> F64:
-    if None in actions.frequencies:
-        raise SpecError("a limit on sends needs a frequency for every action", "[limits]", "use a grid of actions")
-    return np.array([float(f or 0) for f in actions.frequencies])
 
 
 def priced_values(

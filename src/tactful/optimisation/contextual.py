@@ -116,7 +116,6 @@ def _expected(policy: Contextual, sampled: Sampled, objective: Objective) -> dic
     posterior = sampled.posterior
     found = {o: float(np.sum(pmf * sampled.mean(o)) / len(pmf)) for o in posterior.outcomes}
     found[OBJECTIVE] = sum(objective.values[o] * found[o] for o in objective.outcomes)
-    frequencies = posterior.actions.frequencies
-    if None not in frequencies:
-        found["sends_per_period"] = float(np.mean(pmf @ np.array([float(f or 0) for f in frequencies])))
+    if None not in posterior.actions.frequencies:
+        found["sends_per_period"] = float(np.mean(pmf @ posterior.actions.sends))
     return found

@@ -118,9 +118,8 @@ def expected(posterior: Posterior, objective: Objective, pmf: F64) -> dict[str, 
     """
     means = {o: np.sum(pmf * posterior.mean(o), 1) for o in posterior.outcomes}
     means[OBJECTIVE] = objective.combine(means)
-    frequencies = posterior.actions.frequencies
-    if None not in frequencies:
-        means[SENDS] = pmf @ np.array([float(f or 0) for f in frequencies])
+    if None not in posterior.actions.frequencies:
+        means[SENDS] = pmf @ posterior.actions.sends
     return means
 
 
