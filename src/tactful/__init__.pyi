@@ -1,32 +1,152 @@
-__version__: str
+from tactful.batch.decide import Decisions
+from tactful.batch.decide import decide as decide_rows
+from tactful.batch.pmf import pmf_of
+from tactful.core.actions import DAY_US, ActionSpace, time_us
+from tactful.core.draw import user_keys
+from tactful.core.features import Features
+from tactful.core.lineage import Lineage
+from tactful.core.log import Coded, Log, Measured
+from tactful.core.outcomes import Limits, Objective, Outcome
+from tactful.core.segments import Segments
+from tactful.diagnostics.check import Check, check
+from tactful.diagnostics.drift import drift
+from tactful.diagnostics.finding import Finding
+from tactful.errors import (
+    JournalBusyError,
+    JournalError,
+    LogError,
+    MissingExtraError,
+    NothingToSayError,
+    PolicyError,
+    PolicyFormatError,
+    SpecError,
+    TactfulError,
+)
+from tactful.evaluation.evaluate import evaluate
+from tactful.evaluation.opt_out_price import opt_out_price
+from tactful.evaluation.results import Evaluation
+from tactful.frames.building.event_frames import of_rows as events_of
+from tactful.frames.building.event_frames import read as read_events
+from tactful.frames.building.join import Joined, join
+from tactful.frames.building.rollup import Rollup, rollup
+from tactful.frames.decisions import decide, users_of, write_decisions
+from tactful.frames.fatigue import Fading, with_dose
+from tactful.frames.partitions import Written, events_frame, write_partitions
+from tactful.frames.reading.read_log import read_log
+from tactful.frames.spec.log_spec import LogSpec, Measure
+from tactful.frames.write import canonical_spec, to_frame, write_log
+from tactful.learners.replay import replay
+from tactful.learners.results import Replay
+from tactful.models.conjugate.posterior import Conjugate
+from tactful.models.contextual.linear import Linear
+from tactful.models.contextual.logistic import Logistic
+from tactful.models.hierarchical.posterior import Hierarchical
+from tactful.optimisation.explorers import UCB, Cautious, EpsilonGreedy, Greedy, InverseGap, Softmax, Thompson
+from tactful.optimisation.publish import publish
+from tactful.planning.frontier import Frontier, frontier
+from tactful.planning.power import Guess, Need, decisions_needed, power
+from tactful.planning.verdict_chance import Prospect, Prospects, chance_seen
+from tactful.policies.arms import Arms
+from tactful.policies.artifact import load, save
+from tactful.policies.contextual import Contextual
+from tactful.policies.protocol import Policy, Published
+from tactful.policies.table import Table
+from tactful.policies.table import always as constant_policy
+from tactful.policies.table import uniform as uniform_policy
+from tactful.promotion.gate import gate
+from tactful.promotion.monitor import Watch
+from tactful.promotion.results import Claim, Verdict
+from tactful.simulate.world import World
 
-from .core.actions import ActionSpace as ActionSpace
-from .core.log import Log as Log
-from .core.outcomes import Limits as Limits
-from .core.outcomes import Objective as Objective
-from .diagnostics.check import check as check
-from .errors import TactfulError as TactfulError
-from .evaluation.evaluate import evaluate as evaluate
-from .evaluation.opt_out_price import opt_out_price as opt_out_price
-from .frames.building.rollup import rollup as rollup
-from .frames.decisions import decide as decide
-from .frames.decisions import users_of as users_of
-from .frames.reading.read_log import read_log as read_log
-from .frames.spec.log_spec import LogSpec as LogSpec
-from .frames.write import write_log as write_log
-from .learners.replay import replay as replay
-from .models.conjugate.posterior import Conjugate as Conjugate
-from .models.contextual.linear import Linear as Linear
-from .models.contextual.logistic import Logistic as Logistic
-from .models.hierarchical.posterior import Hierarchical as Hierarchical
-from .optimisation.explorers import UCB as UCB
-from .optimisation.explorers import EpsilonGreedy as EpsilonGreedy
-from .optimisation.explorers import Greedy as Greedy
-from .optimisation.explorers import InverseGap as InverseGap
-from .optimisation.explorers import Thompson as Thompson
-from .optimisation.publish import publish as publish
-from .planning.power import power as power
-from .policies.artifact import load as load
-from .policies.artifact import save as save
-from .promotion.gate import gate as gate
-from .simulate.world import World as World
+__all__ = [
+    "DAY_US",
+    "UCB",
+    "ActionSpace",
+    "Arms",
+    "Cautious",
+    "Check",
+    "Claim",
+    "Coded",
+    "Conjugate",
+    "Contextual",
+    "Decisions",
+    "EpsilonGreedy",
+    "Evaluation",
+    "Fading",
+    "Features",
+    "Finding",
+    "Frontier",
+    "Greedy",
+    "Guess",
+    "Hierarchical",
+    "InverseGap",
+    "Joined",
+    "JournalBusyError",
+    "JournalError",
+    "Limits",
+    "Lineage",
+    "Linear",
+    "Log",
+    "LogError",
+    "LogSpec",
+    "Logistic",
+    "Measure",
+    "Measured",
+    "MissingExtraError",
+    "Need",
+    "NothingToSayError",
+    "Objective",
+    "Outcome",
+    "Policy",
+    "PolicyError",
+    "PolicyFormatError",
+    "Prospect",
+    "Prospects",
+    "Published",
+    "Replay",
+    "Rollup",
+    "Segments",
+    "Softmax",
+    "SpecError",
+    "Table",
+    "TactfulError",
+    "Thompson",
+    "Verdict",
+    "Watch",
+    "World",
+    "Written",
+    "canonical_spec",
+    "chance_seen",
+    "check",
+    "constant_policy",
+    "decide",
+    "decide_rows",
+    "decisions_needed",
+    "drift",
+    "evaluate",
+    "events_frame",
+    "events_of",
+    "frontier",
+    "gate",
+    "join",
+    "load",
+    "opt_out_price",
+    "pmf_of",
+    "power",
+    "publish",
+    "read_events",
+    "read_log",
+    "replay",
+    "rollup",
+    "save",
+    "time_us",
+    "to_frame",
+    "uniform_policy",
+    "user_keys",
+    "users_of",
+    "with_dose",
+    "write_decisions",
+    "write_log",
+    "write_partitions",
+]
+__version__: str

@@ -50,6 +50,27 @@ class MissingExtraError(TactfulError, ImportError):
     """An optional dependency is not installed."""
 
 
+EXTRAS = {
+    "numba": "learn",
+    "scipy": "learn",
+    "polars": "learn",
+    "typer": "learn",
+    "rich": "learn",
+    "mlflow": "mlflow",
+    "matplotlib": "report",
+    "sqlalchemy": "journal",
+    "psycopg": "postgres",
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "prometheus_client": "serve",
+}
+
+
+def missing_library(error: ImportError) -> str | None:
+    """The extra that brings the library that an import did not find; None where it is none of those."""
+    return EXTRAS.get((error.name or "").partition(".")[0])
+
+
 def missing_extra(extra: str, purpose: str) -> MissingExtraError:
     """The error for a feature whose optional dependency is absent, with the pip line that installs it."""
     return MissingExtraError(f"{purpose} needs an optional dependency", do=f"pip install 'tactful[{extra}]'")

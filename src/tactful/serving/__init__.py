@@ -1,8 +1,29 @@
 """Deciding in a service: numpy and the standard library alone."""
 
-from tactful.serving.decider import Decider
-from tactful.serving.decider_config import ServingConfig
-from tactful.serving.decision import Decision
-from tactful.serving.timeline_entries import Live
+from tactful import _faces
 
-__all__ = ["Decider", "Decision", "Live", "ServingConfig"]
+_faces.show(
+    __name__,
+    {
+        "serving.decider": ["Decider"],
+        "serving.decider_config": ["ServingConfig"],
+        "serving.decision": ["Decision"],
+        "serving.timeline_entries": ["Live", "MismatchError"],
+        "serving.contexts": ["ContextError"],
+        "serving.bypass": ["Alarm"],
+        # Plans of sends.
+        "serving.schedule": [
+            "BYPASSED",
+            "DROPPED",
+            "Intent",
+            "MOVED",
+            "PLANNED",
+            "Person",
+            "Send",
+            "eligible",
+            "schedule",
+        ],
+        "serving.rules": ["Cap", "Gap", "Rules", "TRANSACTIONAL"],
+        "serving.limiter": ["Limiter", "Sent"],
+    },
+)
