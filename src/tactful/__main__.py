@@ -1,0 +1,25 @@
+"""``python -m tactful`` and the command ``tactful``: one line instead of a traceback where the libraries are missing."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from tactful.errors import missing_extra, missing_library
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line. Without the extra that a command needs, say in one line what installs it and exit with 2."""
+    try:
+        import_module("tactful.cli.main").main(arguments)
+    except ModuleNotFoundError as error:
+        extra = missing_library(error)
+        if extra is None:
+            raise
+        refusal = missing_extra(extra, "this command")
+        print(f"tactful: {refusal}", file=sys.stderr)  # noqa: T201 -- typer may be what is missing
+        sys.exit(refusal.exit_code)
+
+
+if __name__ == "__main__":
+    main()
