@@ -1,4 +1,4 @@
-"""Poisson bootstrap by user: the reference's counts and sums, keyed replicates, and intervals that cover."""
+"""Poisson bootstrap by user: the reference's sums, keyed replicates, and intervals that cover."""
 
 from __future__ import annotations
 
@@ -9,47 +9,11 @@ import numpy as np
 import pytest
 
 from reference import bootstrap as reference
-from tactful.kernels import bootstrap as kernels
 from tactful.ope.bootstrap import bootstrap, bootstrap_replicates
 from tactful.ope.estimators import dr, ips, snips
 from tactful.ope.intervals import cluster_t
 
 jitted = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="millions of counts")
-
-
-def counts(seed, key, chunk):
-    out = np.empty(kernels.WIDTH)
-    kernels.counts(np.uint64(seed), np.uint64(key), np.uint64(chunk), out)
-    return out
-
-
-@pytest.mark.parametrize(("seed", "key", "chunk"), [(0, 0, 0), (7, 2**63 + 5, 1), (2**64 - 1, 2**64 - 1, 3)])
-def test_counts_are_those_of_the_reference(seed, key, chunk):
-    expected = [reference.count(seed, key, chunk * 256 + b) for b in range(256)]
-    assert counts(seed, key, chunk).tolist() == expected
-
-
-def test_thresholds_give_a_mean_and_a_variance_of_one():
-    at = reference.thresholds()
-    assert at == list(kernels.AT)
-    share = np.diff([0, *at, 65536]) / 65536
-    count = np.arange(9)
-    assert share @ count == 1
-    assert share @ (count - 1) ** 2 == 1
-    poisson = [math.exp(-1) / math.factorial(c) for c in range(9)]
-    np.testing.assert_allclose(share, poisson, atol=4e-5)
-
-
-@jitted
-def test_counts_are_poisson_and_of_users_and_replicates_apart():
-    """Mean, variance and correlations of 2.56 million counts within 5 standard errors: fails once in 10⁵."""
-    drawn = np.stack([counts(3, key, 0) for key in range(10_000)])
-    n = drawn.size
-    assert abs(drawn.mean() - 1) < 5 / math.sqrt(n)
-    assert abs(drawn.var() - 1) < 5 * math.sqrt(3 / n)
-    z = drawn - 1
-    for pair in (z[1:] * z[:-1], z[:, 1:] * z[:, :-1], z[:, 4:] * z[:, :-4], z[:, 128:] * z[:, :-128]):
-        assert abs(pair.mean()) < 5 / math.sqrt(pair.size)
 
 
 def sample(seed=0, n=40, users=9):

@@ -1,22 +1,10 @@
-"""Poisson bootstrap by user in plain Python: Philox4x32-10 (Salmon et al. 2011), a table of Poisson counts, sums."""
+"""Poisson bootstrap by user in plain Python: words of Philox, a table of Poisson counts, sums."""
 
 from __future__ import annotations
 
 from math import exp, factorial
 
-M, W = (0xD2511F53, 0xCD9E8D57), (0x9E3779B9, 0xBB67AE85)
-MASK = 0xFFFFFFFF
-
-
-def philox(seed, row, lane):
-    """The 128 bits of counter (row, lane) under key ``seed``."""
-    c = [row & MASK, row >> 32, lane & MASK, lane >> 32]
-    k = [seed & MASK, seed >> 32]
-    for _ in range(10):
-        a, b = M[0] * c[0], M[1] * c[2]
-        c = [(b >> 32) ^ c[1] ^ k[0], b & MASK, (a >> 32) ^ c[3] ^ k[1], a & MASK]
-        k = [(k[0] + W[0]) & MASK, (k[1] + W[1]) & MASK]
-    return c
+from reference.philox import words
 
 
 def thresholds():
@@ -30,8 +18,8 @@ def count(seed, user, replicate, chunk=256):
     which, place = divmod(replicate, chunk)
     half, place = divmod(place, chunk // 2)
     block, part = divmod(place, 4)
-    words = philox(seed, user, which * (chunk // 8) + block)[2 * half :][:2]
-    bits = (words[0] | words[1] << 32) >> (16 * part) & 0xFFFF
+    low, high = words(seed, user, which * (chunk // 8) + block)[2 * half :][:2]
+    bits = (low | high << 32) >> (16 * part) & 0xFFFF
     return sum(bits >= at for at in thresholds())
 
 
