@@ -12,6 +12,7 @@ from tactful.core.log import Coded, Log, Measured
 from tactful.core.outcomes import Objective, Outcome
 from tactful.core.segments import Segments
 from tactful.policies.table import Table
+from tactful.policies.terms import Terms
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"  # without it kernels are 100 times slower: fewer draws
 WEEK = 7 * DAY_US
@@ -56,18 +57,18 @@ def log_of(
     more.setdefault("decided_at", START + period * WEEK)
     more.setdefault("provenance", "logged" if "propensity" in more else "absent")
     return Log(
-        actions,
-        segments,
-        code.astype(np.int64),
-        ids,
-        user_keys(ids),
-        period,
-        np.array([segments.index(p) for p in paths], np.int64),
-        np.asarray(action, np.int64),
-        Coded(np.array([arm_names.index(a) for a in names], np.int64), arm_names),
-        Coded.constant("p0", n),
-        Coded.constant("", n),
-        {m.spec.name: m for m in outcomes},
+        actions=actions,
+        segments=segments,
+        user=code.astype(np.int64),
+        user_ids=ids,
+        user_key=user_keys(ids),
+        period=period,
+        segment=np.array([segments.index(p) for p in paths], np.int64),
+        action=np.asarray(action, np.int64),
+        arm=Coded(np.array([arm_names.index(a) for a in names], np.int64), arm_names),
+        policy=Coded.constant("p0", n),
+        scope=Coded.constant("", n),
+        outcomes={m.spec.name: m for m in outcomes},
         objective=objective or Objective({}),
         **more,
     )
@@ -130,4 +131,9 @@ def table(seed, *, actions=PLAIN, paths=("ios", "ios/new", "web"), zeros=True, *
     if zeros:
         pmf[rng.random(pmf.shape) < 0.2] = 0.0
         pmf[:, 0] += 1e-3
-    return Table.of(actions, segments, pmf, **options)
+    return Table.of(actions, segments, pmf, Terms(**options))
+
+
+def on_terms(policy, **changes):
+    """The same policy with some of its terms changed."""
+    return replace(policy, terms=replace(policy.terms, **changes))

@@ -31,7 +31,7 @@ SMALL = {"seed": 77, "sound": 6, "alone": 4, "faulty": 2, "users": 2500, "period
 ACTIONS = tt.ActionSpace.grid(["08:00", "12:00", "18:00"], [1, 3, 7])
 PATHS = ("ios/new", "ios/core", "web/new", "web/core")
 SHARES = {"policy": 0.8, "uniform": 0.2}
-OUTCOMES = (Outcome("engaged", "count", 7 * DAY_US), Outcome("opted_out", "binary", 7 * DAY_US, absorbing=True))
+OUTCOMES = (Outcome("engaged", "count", window_us=7 * DAY_US), Outcome("opted_out", "binary", window_us=7 * DAY_US, absorbing=True))
 CHANCE = {"overrides", "calibration", "weights", "propensities", "sticky", "sample-ratio", "survivorship", "attrition",
           "policy-drift"}  # fmt: skip
 Array = Any

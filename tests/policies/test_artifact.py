@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logs import GRID, PLAIN, table
+from logs import GRID, PLAIN, on_terms, table
 from tactful.core.actions import ActionSpace
 from tactful.core.draw import ONE
 from tactful.core.lineage import Lineage
@@ -22,6 +21,7 @@ from tactful.policies import artifact
 from tactful.policies.arms import Arms
 from tactful.policies.artifact import MAX_BYTES, NAME, decode, encode, load, save
 from tactful.policies.table import Table, always, uniform
+from tactful.policies.terms import Terms
 
 POLICY = table(1, uniform=0.03, arms=Arms(0.1, 0.05, "a"), from_period=3, valid_until=9, scope="push")
 BEHAVIOUR = ["kind", "actions", "segments", "shares", "uniform", "salt", "scope", "arms", "from_period", "valid_until"]
@@ -41,23 +41,27 @@ def policies(draw):
     segments = Segments.of(draw(st.lists(st.lists(PARTS, max_size=3).map("/".join), max_size=5)))
     pmf = np.random.default_rng(draw(st.integers(0, 2**32))).dirichlet(np.full(actions.k, 0.3), len(segments)) + 1e-12
     control = draw(st.floats(0, 1))
-    lineage = Lineage(draw(NAMES), draw(NAMES), draw(st.floats(0, 1)), draw(PERIODS))
+    lineage = Lineage(
+        log=draw(NAMES), split_salt=draw(NAMES), split_share=draw(st.floats(0, 1)), trained_until=draw(PERIODS)
+    )
     return Table.of(
         actions,
         segments,
         pmf,
-        uniform=draw(st.floats(0, 1) | st.sampled_from([0, 1])),
-        salt=draw(NAMES),
-        scope=draw(NAMES),
-        arms=Arms(control, (1 - control) * draw(st.floats(0, 0.99)), draw(NAMES)),
-        from_period=draw(PERIODS),
-        valid_until=draw(PERIODS),
-        objective=draw(st.none() | st.dictionaries(NAMES, NUMBERS, max_size=3).map(Objective)),
-        limits=Limits(
-            draw(st.dictionaries(NAMES, NUMBERS, max_size=2)), draw(st.none() | st.floats(0, 7)), {"23:59": 0.2}
+        Terms(
+            uniform=draw(st.floats(0, 1) | st.sampled_from([0, 1])),
+            salt=draw(NAMES),
+            scope=draw(NAMES),
+            arms=Arms(control, (1 - control) * draw(st.floats(0, 0.99)), draw(NAMES)),
+            from_period=draw(PERIODS),
+            valid_until=draw(PERIODS),
+            objective=draw(st.none() | st.dictionaries(NAMES, NUMBERS, max_size=3).map(Objective)),
+            limits=Limits(
+                draw(st.dictionaries(NAMES, NUMBERS, max_size=2)), draw(st.none() | st.floats(0, 7)), {"23:59": 0.2}
+            ),
+            expected=draw(st.dictionaries(NAMES, NUMBERS, max_size=3)),
+            lineage=draw(st.none() | st.just(lineage)),
         ),
-        expected=draw(st.dictionaries(NAMES, NUMBERS, max_size=3)),
-        lineage=draw(st.none() | st.just(lineage)),
     )
 
 
@@ -95,7 +99,7 @@ def test_an_older_policy_is_replaced_and_nothing_is_left_behind(tmp_path):
 def test_a_failed_save_leaves_the_older_policy_and_no_other_file(tmp_path, monkeypatch):
     save(POLICY, tmp_path)
     with pytest.raises(ValueError, match="JSON"):
-        save(replace(POLICY, expected={"engaged": float("nan")}), tmp_path)
+        save(on_terms(POLICY, expected={"engaged": float("nan")}), tmp_path)
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")

@@ -33,7 +33,7 @@ MORE = {
     "limits": Limits({"opted_out": 0.1}, 2.0),
     "prices": {"opted_out": 3.0},
     "expected": {"spend": 1.5},
-    "lineage": Lineage("abc", "split", 0.3, 7, "linear", "0.1"),
+    "lineage": Lineage(log="abc", split_salt="split", split_share=0.3, trained_until=7, model="linear", package="0.1"),
 }
 POLICIES = [
     linear(base=BASE, share=0.25, **MORE),

@@ -80,42 +80,63 @@ class Split:
         return sticky(user_key, f"split:{self.salt}") < np.uint64(round(self.share * ONE))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Log:
-    """n decisions of u users over k actions; arrays are never written to.
+    """n decisions of u users over k actions, as columns; arrays are never written to.
 
-    ``user`` (n,) are codes from 0 into ``user_ids`` (u,) and ``user_key`` (u,); ``decided_at`` (n,) is in µs UTC or
-    None; ``segment`` (n,) points into ``segments``; ``propensity`` (n,), ``propensities`` (n, k), ``eligible`` (n, k)
-    and ``context`` (n, d) may be absent; ``as_of`` is "now" for maturity, in µs UTC. ``objective`` and ``limits`` are
-    those of the specification that it was read with; ``left_out`` counts, by reason, the rows of the file that are
-    not here.
+    Users are compared by the text of their identifiers. What may be absent is None.
     """
 
     actions: ActionSpace
+    """The k actions that could be chosen."""
     segments: Segments
+    """The segment tree."""
     user: I64
+    """(n,) codes from 0 into ``user_ids``."""
     user_ids: Text
+    """(u,) identifiers of the users, as text."""
     user_key: U64
+    """(u,) hash of each identifier; draws, splits and folds are keyed by it."""
     period: I64
+    """(n,) index of the period of each decision."""
     segment: I64
+    """(n,) node of the segment tree."""
     action: I64
+    """(n,) the action that was drawn, whatever was delivered later."""
     arm: Coded
+    """(n,) arm of the experiment; propensities hold given the arm."""
     policy: Coded
+    """(n,) version of the logging policy."""
     scope: Coded
+    """(n,) campaign or channel."""
     outcomes: Mapping[str, Measured]
+    """What came of the decisions, by the name of the outcome."""
     decided_at: I64 | None = None
+    """(n,) time of each decision, in µs UTC."""
     propensity: F64 | None = None
+    """(n,) probability with which the action was drawn, given the arm."""
     propensities: F64 | None = None
+    """(n, k) the whole served pmf."""
     eligible: Bool | None = None
+    """(n, k) actions that could be drawn; absent means all."""
     context: F64 | None = None
+    """(n, d) features of the context."""
     context_names: tuple[str, ...] = ()
+    """The d names of the features, without ``x_``."""
     fallback: Coded | None = None
+    """(n,) why a fallback was served; empty where none was."""
     as_of: int | None = None
+    """The moment, in µs UTC, at which maturity is judged."""
     provenance: Provenance = "absent"
+    """Where propensities come from."""
     objective: Objective = field(default_factory=lambda: Objective({}))
+    """The reward of the specification that the log was read with."""
     limits: Limits = field(default_factory=Limits)
+    """The limits of that specification."""
     part: Split | None = None
+    """Which users this log holds, where it is one part of a split."""
     left_out: tuple[tuple[str, int], ...] = ()
+    """Rows of the file that are not here: (reason, count)."""
 
     @property
     def n(self) -> int:

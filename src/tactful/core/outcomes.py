@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -20,17 +20,23 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 class Outcome:
     """How one outcome is measured.
 
-    ``window_us`` is the attribution window: before a decision is that old its outcome is unknown.
-    ``has_trials`` marks a count out of trials (opens out of sends); an ``absorbing`` outcome ends a user's
-    decisions; ``range`` bounds the values where an interval needs bounds.
+    >>> Outcome("opted_out", "binary", window_us=7 * 86_400_000_000, absorbing=True).kind
+    'binary'
     """
 
     name: str
+    """What the outcome is called in logs, objectives and limits."""
     kind: Kind
+    """``binary`` (0 or 1), ``count`` (0, 1, 2, …) or ``real``."""
+    _: KW_ONLY
     window_us: int = 0
+    """The attribution window in µs: before a decision is that old its outcome is unknown."""
     absorbing: bool = False
+    """Whether no decision can follow once it happened, as after an opt-out."""
     has_trials: bool = False
+    """Whether it is a count out of a number of trials, such as opens out of sends."""
     range: tuple[float, float] | None = None
+    """The lowest and the highest value, where an interval needs bounds."""
 
     def __post_init__(self) -> None:
         """Refuse combinations without meaning."""
@@ -89,11 +95,18 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds: on the mean of outcomes per decision, on sends per user and period, on the load of a slot."""
+    """Upper bounds that a policy must keep.
+
+    >>> Limits({"opted_out": 0.004}, sends_per_period=3.0).to_json()
+    {'opted_out': 0.004, 'sends_per_period': 3.0}
+    """
 
     outcomes: Mapping[str, float] = field(default_factory=dict[str, float])
+    """On the mean of an outcome per decision, by its name."""
     sends_per_period: float | None = None
+    """On the mean number of sends per user and period."""
     slot_share: Mapping[str, float] = field(default_factory=dict[str, float])
+    """On the share of all sends that go out at a slot, by the slot's local time."""
 
     def to_json(self) -> dict[str, Any]:
         """The plain form, as ``[limits]`` has it."""

@@ -21,7 +21,7 @@ from tactful.simulate.simulated import Simulated
 from tactful.simulate.status_quo import draw, serve
 
 MOVE, ENGAGE, QUIT = range(3)
-OUTCOMES = (Outcome("engaged", "binary", DAY_US), Outcome("opted_out", "binary", DAY_US, absorbing=True))
+OUTCOMES = (Outcome("engaged", "binary", window_us=DAY_US), Outcome("opted_out", "binary", window_us=DAY_US, absorbing=True))
 
 
 @dataclass(frozen=True, slots=True)

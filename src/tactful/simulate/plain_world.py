@@ -24,8 +24,8 @@ PURPOSES = 4
 OPENS, OPT_OUT = range(2)
 SCATTER = 1 << 40  # lanes of the world itself; those of weeks are below
 OUTCOMES = (
-    Outcome("engaged", "count", 7 * DAY_US, has_trials=True),
-    Outcome("opted_out", "binary", 7 * DAY_US),
+    Outcome("engaged", "count", window_us=7 * DAY_US, has_trials=True),
+    Outcome("opted_out", "binary", window_us=7 * DAY_US),
 )
 
 

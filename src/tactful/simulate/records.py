@@ -26,9 +26,9 @@ from tactful.simulate.world_config import WEEK_US
 CONTEXT = ("fatigue", "recent_dose")
 # The last send of a week is made up to 8.5 days after the decision; opens count for 5 days, opt-outs show within 12.
 OUTCOMES = (
-    Outcome("engaged", "count", 14 * DAY_US),
-    Outcome("opens", "count", 14 * DAY_US, has_trials=True),
-    Outcome("opted_out", "binary", 21 * DAY_US, absorbing=True),
+    Outcome("engaged", "count", window_us=14 * DAY_US),
+    Outcome("opens", "count", window_us=14 * DAY_US, has_trials=True),
+    Outcome("opted_out", "binary", window_us=21 * DAY_US, absorbing=True),
 )
 Progress = Callable[[int, int], None]
 

@@ -29,9 +29,9 @@ SEND = 1
 ACTIONS = ActionSpace.named(["none", "send"])
 # Sessions are those until the next slot, and of an open within 5 days; opt-outs show within 12 local days.
 OUTCOMES = (
-    Outcome("engaged", "count", 6 * DAY_US),
-    Outcome("opens", "count", 6 * DAY_US, has_trials=True),
-    Outcome("opted_out", "binary", 14 * DAY_US, absorbing=True),
+    Outcome("engaged", "count", window_us=6 * DAY_US),
+    Outcome("opens", "count", window_us=6 * DAY_US, has_trials=True),
+    Outcome("opted_out", "binary", window_us=14 * DAY_US, absorbing=True),
 )
 
 

@@ -425,7 +425,7 @@ def logs(draw, vectors=True):
         scope=scope,
         outcomes={
             "opens": Measured(
-                Outcome("opens", "count", 3 * DAY_US, has_trials=True),
+                Outcome("opens", "count", window_us=3 * DAY_US, has_trials=True),
                 np.where(known, np.floor(trials / 2), np.nan),
                 mature,
                 np.where(known, trials, np.nan),

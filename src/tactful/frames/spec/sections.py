@@ -130,10 +130,10 @@ def _measure(name: str, raw: object, names: tuple[str, ...]) -> Measure:
     outcome = Outcome(
         name,
         cast("Kind", tables.choice(plain["kind"], KINDS, f"{where} kind")),
-        round(tables.number(plain.get("window_days", 0), f"{where} window_days", least=0) * DAY_US),
-        tables.flag(plain.get("absorbing", False), f"{where} absorbing"),
-        "trials" in plain,
-        _range(plain, f"{where} range"),
+        window_us=round(tables.number(plain.get("window_days", 0), f"{where} window_days", least=0) * DAY_US),
+        absorbing=tables.flag(plain.get("absorbing", False), f"{where} absorbing"),
+        has_trials="trials" in plain,
+        range=_range(plain, f"{where} range"),
     )
     trials = Source.of(plain["trials"], f"{where} trials") if "trials" in plain else None
     null = tables.choice(plain.get("null", "refuse"), ("refuse", "immature", "zero"), f"{where} null")
