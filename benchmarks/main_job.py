@@ -134,12 +134,13 @@ def report_decide(count: int) -> None:
     from tactful import ActionSpace
     from tactful.core.segments import Segments
     from tactful.policies.table import Table
+    from tactful.policies.terms import Terms
     from tactful.serving import Decider
 
     rng = np.random.default_rng(7)
     actions = ActionSpace.grid(SLOTS, [1, 2, 3, 5, 7])
     tree = Segments.of(f"{p}/{s}/{c}" for p in ("ios", "android") for s in ("new", "old", "core") for c in "1234")
-    decider = Decider(Table.of(actions, tree, rng.dirichlet(np.full(21, 0.3), len(tree)), uniform=0.03))
+    decider = Decider(Table.of(actions, tree, rng.dirichlet(np.full(21, 0.3), len(tree)), Terms(uniform=0.03)))
     cumulative = [(i + 1) * 2**32 // 21 for i in range(21)]
     key = bytes(32)
 

@@ -10,11 +10,12 @@ from logs import ABSORBING, GRID, REAL
 from tactful.core.features import Features
 from tactful.core.lineage import Lineage
 from tactful.core.segments import Segments
-from tactful.policies.bank_score import Bank
+from tactful.policies.bank_score import BankScore
 from tactful.policies.contextual import Contextual
 from tactful.policies.exploration_rules import Rule
-from tactful.policies.linear_score import Linear
+from tactful.policies.linear_score import LinearScore
 from tactful.policies.table import Table
+from tactful.policies.terms import Terms
 
 TREE = Segments.of(["a/x", "a/y", "b"])
 FEATURES = Features(("dose", "age"), (1.0, 40.0), (2.0, 10.0))
@@ -95,19 +96,21 @@ def people(n, seed=1):
     return rng.integers(len(TREE), size=n), np.column_stack([rng.normal(1, 3, n), rng.normal(40, 15, n)])
 
 
-def contextual(score, **options):
+def contextual(score, base=None, share=0.0, safe=None, **options):
     even = Table.of(GRID, TREE, np.ones((len(TREE), GRID.k))).shares
-    return Contextual(GRID, TREE, FEATURES, score, even, **options)
+    return Contextual(GRID, TREE, FEATURES, score, even, base, share, safe, Terms(**options))
 
 
 def linear(rule=None, seed=1, **options):
     made = Made(seed)
-    return contextual(Linear.of(rule or Rule("thompson", 2.0), made.mean_["spend"], made.root_["spend"]), **options)
+    return contextual(
+        LinearScore.of(rule or Rule("thompson", 2.0), made.mean_["spend"], made.root_["spend"]), **options
+    )
 
 
 def bank(rule=None, seed=1, m=64, **options):
     made = Made(seed)
     theta = [made.bank(o, m, seed) for o in made.outcomes]
     gain = np.stack([np.ones((len(TREE), GRID.k)), np.full((len(TREE), GRID.k), -2.0)])
-    score = Bank.of(rule or Rule("thompson", 2.0), ("identity", "logistic"), theta, gain, np.arange(GRID.k) * 0.1)
+    score = BankScore.of(rule or Rule("thompson", 2.0), ("identity", "logistic"), theta, gain, np.arange(GRID.k) * 0.1)
     return contextual(score, **options)

@@ -32,6 +32,7 @@ from tactful.core.segments import Segments
 from tactful.journal.journal import Journal
 from tactful.policies.artifact import save
 from tactful.policies.table import Table
+from tactful.policies.terms import Terms
 
 SPACE = ActionSpace.grid(["08:00", "12:00", "18:00", "21:30"], [1, 2, 3, 5, 7])
 LUA = """
@@ -49,7 +50,7 @@ def publish(folder: Path) -> None:
     """A random policy for three segments."""
     tree = Segments.of(["ios", "ios/new", "web"])
     pmf = np.random.default_rng(0).dirichlet(np.ones(SPACE.k), len(tree))
-    save(Table.of(SPACE, tree, pmf, uniform=0.03), folder / "policy")
+    save(Table.of(SPACE, tree, pmf, Terms(uniform=0.03)), folder / "policy")
 
 
 def client(port: int, worker: int, connections: int, seconds: float) -> tuple[list[str], list[float], int]:

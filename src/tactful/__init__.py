@@ -56,6 +56,7 @@ _faces.show(
         "policies.contextual": ["Contextual"],
         "policies.protocol": ["Policy", "Published"],
         "policies.table": ["Table", "always as constant_policy", "uniform as uniform_policy"],
+        "policies.terms": ["Terms"],
         "batch.decide": ["Decisions", "decide as decide_rows"],
         "batch.pmf": ["pmf_of"],
         # Evaluation and what rests on it.

@@ -53,6 +53,7 @@ from tactful.policies.protocol import Policy, Published
 from tactful.policies.table import Table
 from tactful.policies.table import always as constant_policy
 from tactful.policies.table import uniform as uniform_policy
+from tactful.policies.terms import Terms
 from tactful.promotion.gate import gate
 from tactful.promotion.monitor import Watch
 from tactful.promotion.results import Claim, Verdict
@@ -110,6 +111,7 @@ __all__ = [
     "SpecError",
     "Table",
     "TactfulError",
+    "Terms",
     "Thompson",
     "Verdict",
     "Watch",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from shutil import copytree
@@ -14,7 +14,7 @@ import pytest
 from files import snapshot
 
 from frames.bad_inputs import CASES, SPEC, Case, frame
-from logs import PLAIN, table
+from logs import PLAIN, on_terms, table
 from tactful.policies.artifact import MAX_BYTES, NAME, save
 from tactful.policies.table import uniform
 
@@ -154,7 +154,7 @@ def one_row(folder):
 
 
 def ended(folder):
-    save(replace(table(1), valid_until=2959), folder / "policy")
+    save(on_terms(table(1), valid_until=2959), folder / "policy")
 
 
 MASK = [[True] * 26, [True] * 26]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from logs import GRID, PLAIN, START, WEEK, measured, random_log, table
+from logs import GRID, PLAIN, START, WEEK, measured, on_terms, random_log, table
 from reference import estimators as reference
 from reference.draw import WHOLE, served_integers
 from tactful.core.lineage import Lineage
@@ -355,7 +355,7 @@ def test_the_objective_is_the_one_given_or_the_logs_or_the_policys():
 
     assert rewards(evaluate(log, policy)) == pytest.approx(mean("engaged") - 15 * mean("opted_out"))
     assert rewards(evaluate(log, policy, objective=other)) == pytest.approx(2 * mean("spend"))
-    assert rewards(evaluate(bare, replace(policy, objective=other))) == pytest.approx(2 * mean("spend"))
+    assert rewards(evaluate(bare, on_terms(policy, objective=other))) == pytest.approx(2 * mean("spend"))
     assert {e.outcome for e in evaluate(bare, policy).estimates} == {"engaged", "opted_out", "spend"}
     with pytest.raises(SpecError, match="'clicks'"):
         evaluate(log, policy, objective=Objective({"clicks": 1.0}))

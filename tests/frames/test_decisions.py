@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tactful as tt
-from logs import ABSORBING, GRID, PLAIN, log_of, measured, random_log, table
+from logs import ABSORBING, GRID, PLAIN, log_of, measured, on_terms, random_log, table
 from tactful.core.actions import ActionSpace
 from tactful.errors import LogError, PolicyError, SpecError
 from tactful.frames.decisions import users_of, write_decisions
@@ -149,7 +149,7 @@ def test_refusals():
     with pytest.raises(SpecError, match="not a time"):
         tt.decide(ARMS, people(1), 1, at="noon")
     with pytest.raises(PolicyError, match="decides periods 3 to 9"):
-        tt.decide(replace(ARMS, from_period=3, valid_until=9), people(1), 10)
+        tt.decide(on_terms(ARMS, from_period=3, valid_until=9), people(1), 10)
 
 
 # What deciding writes, joined with outcomes, is the training schema

@@ -21,9 +21,9 @@ from tactful.models.conjugate.posterior import Conjugate
 from tactful.optimisation.explorers import UCB, Cautious, EpsilonGreedy, Greedy, InverseGap, Softmax, Thompson
 from tactful.optimisation.publish import node_pmf, publish
 from tactful.policies.artifact import load, save
-from tactful.policies.bank_score import Bank
+from tactful.policies.bank_score import BankScore
 from tactful.policies.exploration_rules import Rule
-from tactful.policies.linear_score import Linear
+from tactful.policies.linear_score import LinearScore
 
 SPEND, BOTH = Objective({"spend": 1.0}), Objective({"spend": 1.0, "opted_out": -0.5})
 LOGISTIC = {"spend": "identity", "opted_out": "logistic"}
@@ -32,11 +32,11 @@ NODES, CONTEXT = people(12)
 
 
 def test_linear_utilities_are_integrated_and_other_ones_counted():
-    assert isinstance(publish(Made(), BOTH).score, Linear)
-    assert isinstance(publish(Made(links=LOGISTIC), BOTH).score, Bank)
-    assert isinstance(publish(Made(links=LOGISTIC), SPEND).score, Linear)  # the other outcome has no value
-    assert isinstance(publish(Made(independent=False), BOTH).score, Bank)
-    assert isinstance(publish(Made(independent=False), BOTH, explorer=UCB()).score, Linear)
+    assert isinstance(publish(Made(), BOTH).score, LinearScore)
+    assert isinstance(publish(Made(links=LOGISTIC), BOTH).score, BankScore)
+    assert isinstance(publish(Made(links=LOGISTIC), SPEND).score, LinearScore)  # the other outcome has no value
+    assert isinstance(publish(Made(independent=False), BOTH).score, BankScore)
+    assert isinstance(publish(Made(independent=False), BOTH, explorer=UCB()).score, LinearScore)
     assert publish(Made(links=LOGISTIC), BOTH).score.theta.shape[-1] == 256
     assert publish(Made(links=LOGISTIC), BOTH, explorer=Thompson(64)).score.theta.shape[-1] == 64
 

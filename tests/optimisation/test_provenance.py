@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 import tactful as tt
-from logs import GRID, random_log
+from logs import GRID, on_terms, random_log
 from tactful.core.lineage import Lineage
 from tactful.core.outcomes import Objective
 from tactful.core.segments import Segments
@@ -25,7 +23,7 @@ def test_it_is_in_the_artifact_and_does_not_change_the_version(tmp_path):
     learnt = tt.load(tmp_path).lineage.learnt["engaged"]
     np.testing.assert_allclose(learnt["size"], np.median(posterior.strength("engaged"), 1), rtol=1e-5)
     assert learnt["level"] == posterior.level("engaged").tolist()
-    assert replace(policy, lineage=None).version == policy.version
+    assert on_terms(policy, lineage=None).version == policy.version
 
 
 def test_a_model_without_levels_tells_its_size_alone():

@@ -10,17 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contexts import FEATURES, TREE, Made, bank, contextual, linear, people
-from logs import GRID, JIT
+from logs import GRID, JIT, on_terms
 from reference import gauss as reference
 from tactful.batch.decide import served
 from tactful.batch.pmf import pmf_of
 from tactful.core.draw import ONE
 from tactful.errors import PolicyError
-from tactful.policies.bank_score import Bank
+from tactful.policies.bank_score import BankScore
 from tactful.policies.exploration_rules import Rule
 from tactful.policies.grid import coefficients, fraction_bits
-from tactful.policies.linear_score import Linear
+from tactful.policies.linear_score import LinearScore
 from tactful.policies.table import Table
+from tactful.policies.terms import Terms
 
 NODES, CONTEXT = people(60)
 RULES = [("thompson", 1.0), ("thompson", 2.0), ("greedy", 0), ("ucb", 1.0), ("softmax", 0.2), ("inverse-gap", 9.0)]
@@ -59,7 +60,7 @@ def test_a_bank_is_counted_by_hand():
 def test_ties_in_a_bank_split_equally():
     theta = np.zeros((4, len(TREE), GRID.k, FEATURES.d))
     theta[0, :, 2, 0] = 1.0  # one draw of four has a winner
-    score = Bank.of(Rule("thompson", 1.0), ("log",), [theta], np.ones((1, len(TREE), GRID.k)), np.zeros(GRID.k))
+    score = BankScore.of(Rule("thompson", 1.0), ("log",), [theta], np.ones((1, len(TREE), GRID.k)), np.zeros(GRID.k))
     np.testing.assert_allclose(contextual(score).pmf(NODES[:1], CONTEXT[:1]), [[0.15, 0.15, 0.4, 0.15, 0.15]])
 
 
@@ -82,8 +83,10 @@ def test_the_negative_of_an_outcome_at_the_negative_value_changes_no_bit(links):
     theta = [made.bank(o, 32, 1) for o in made.outcomes]
     gain = np.stack([np.ones((len(TREE), GRID.k)), np.full((len(TREE), GRID.k), -2.0)])
     rule, offset = Rule("thompson", 1.0), np.zeros(GRID.k)
-    plain = contextual(Bank.of(rule, ("identity", links[1]), theta, gain, offset))
-    first = contextual(Bank.of(rule, ("identity", links[1]), [-theta[0], theta[1]], -gain * [[[1]], [[-1]]], offset))
+    plain = contextual(BankScore.of(rule, ("identity", links[1]), theta, gain, offset))
+    first = contextual(
+        BankScore.of(rule, ("identity", links[1]), [-theta[0], theta[1]], -gain * [[[1]], [[-1]]], offset)
+    )
     np.testing.assert_array_equal(plain.pmf(NODES, CONTEXT), first.pmf(NODES, CONTEXT))
 
 
@@ -147,11 +150,11 @@ def test_nodes_with_equal_coefficients_share_them():
     made = Made(1)
     mean, root = made.mean_["spend"].copy(), made.root_["spend"].copy()
     mean[3], root[3] = mean[1], root[1]
-    score = Linear.of(Rule("greedy"), mean, root)
+    score = LinearScore.of(Rule("greedy"), mean, root)
     assert score.group.tolist() == [0, 1, 2, 1, 3]
     assert score.mean.shape[0] == 4
     one = np.broadcast_to(made.bank("spend", 8, 1)[:, :1], (8, len(TREE), GRID.k, FEATURES.d))
-    pooled = Bank.of(Rule("greedy"), ("log",), [one], np.ones((1, len(TREE), GRID.k)), np.zeros(GRID.k))
+    pooled = BankScore.of(Rule("greedy"), ("log",), [one], np.ones((1, len(TREE), GRID.k)), np.zeros(GRID.k))
     assert pooled.group.tolist() == [0] * len(TREE)
 
 
@@ -165,7 +168,7 @@ def test_what_does_not_fit_together_is_refused():
         {"base": good.typical + np.uint64(1)},
         {"share": 0.5},
         {"share": float("nan")},
-        {"uniform": 1.5},
+        {"terms": Terms(uniform=1.5)},
         {"safe": np.ones((2, 2), bool)},
     ):
         with pytest.raises(PolicyError):
@@ -173,7 +176,7 @@ def test_what_does_not_fit_together_is_refused():
     with pytest.raises(PolicyError, match="not there"):
         replace(good.score, group=good.score.group + 9)
     with pytest.raises(PolicyError, match="shapes"):
-        Linear.of(Rule("greedy"), made.mean_["spend"], made.root_["spend"][..., :1])
+        LinearScore.of(Rule("greedy"), made.mean_["spend"], made.root_["spend"][..., :1])
     with pytest.raises(PolicyError, match="link"):
         replace(bank().score, links=("probit", "log"))
 
@@ -189,11 +192,11 @@ def test_the_version_is_that_of_behaviour():
         replace(policy, features=replace(FEATURES, centre=(1.0, 41.0))),
         replace(policy, score=replace(score, rule=Rule("thompson", 3.0))),
         replace(policy, score=replace(score, mean=score.mean * 2)),
-        replace(policy, uniform=0.1),
+        on_terms(policy, uniform=0.1),
         bank(),
     ]
     assert len({p.version for p in other}) == len(other)
-    assert replace(policy, typical=base(), expected={"spend": 1.0}).version == policy.version
+    assert on_terms(replace(policy, typical=base()), expected={"spend": 1.0}).version == policy.version
 
 
 CASES = 10**6 if JIT else 10**4

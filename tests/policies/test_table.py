@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logs import GRID, PLAIN, table
+from logs import GRID, PLAIN, on_terms, table
 from tactful.core.draw import ONE
 from tactful.core.lineage import Lineage
 from tactful.core.outcomes import Limits, Objective
@@ -17,6 +17,7 @@ from tactful.core.segments import Segments
 from tactful.errors import PolicyError, SpecError
 from tactful.policies.arms import Arms
 from tactful.policies.table import Table, always, uniform
+from tactful.policies.terms import Terms
 
 POLICY = table(1)
 HALF = ONE // 2
@@ -41,7 +42,7 @@ def test_a_table_that_is_no_pmf_is_refused(shares):
 @pytest.mark.parametrize("share", [-1e-9, 1.0001, float("nan"), float("inf")])
 def test_a_uniform_share_that_is_no_share_is_refused(share):
     with pytest.raises(PolicyError, match="uniform share"):
-        uniform(PLAIN).__class__.of(PLAIN, Segments(("",)), np.ones((1, 3)), uniform=share)
+        Table.of(PLAIN, Segments(("",)), np.ones((1, 3)), Terms(uniform=share))
 
 
 @given(st.integers(0, 2**32), st.floats(0.1, 10))
@@ -56,12 +57,12 @@ def test_rows_are_normalised_and_rounded(seed, scale):
 
 def test_what_does_not_change_behaviour_does_not_change_the_version():
     same = [
-        replace(POLICY, objective=Objective({"engaged": 1.0})),
-        replace(POLICY, limits=Limits({"opted_out": 0.1})),
-        replace(POLICY, expected={"engaged": 0.2}),
-        replace(POLICY, lineage=Lineage(log="abc", model="conjugate")),
+        on_terms(POLICY, objective=Objective({"engaged": 1.0})),
+        on_terms(POLICY, limits=Limits({"opted_out": 0.1})),
+        on_terms(POLICY, expected={"engaged": 0.2}),
+        on_terms(POLICY, lineage=Lineage(log="abc", model="conjugate")),
         replace(POLICY, shares=POLICY.shares.copy()),
-        replace(POLICY, uniform=0, arms=Arms(0, 0)),
+        on_terms(POLICY, uniform=0, arms=Arms(0, 0)),
     ]
     assert {p.version for p in same} == {POLICY.version}
 
@@ -73,14 +74,14 @@ def test_what_changes_behaviour_changes_the_version():
     other = [
         POLICY,
         replace(POLICY, shares=moved),
-        replace(POLICY, uniform=0.03),
-        replace(POLICY, salt="other"),
-        replace(POLICY, scope="push"),
-        replace(POLICY, arms=Arms(0.1)),
-        replace(POLICY, arms=Arms(0.0, 0.1)),
-        replace(POLICY, arms=Arms(salt="other")),
-        replace(POLICY, from_period=1),
-        replace(POLICY, valid_until=1),
+        on_terms(POLICY, uniform=0.03),
+        on_terms(POLICY, salt="other"),
+        on_terms(POLICY, scope="push"),
+        on_terms(POLICY, arms=Arms(0.1)),
+        on_terms(POLICY, arms=Arms(0.0, 0.1)),
+        on_terms(POLICY, arms=Arms(salt="other")),
+        on_terms(POLICY, from_period=1),
+        on_terms(POLICY, valid_until=1),
         replace(POLICY, actions=replace(PLAIN, names=("none", "evening", "morning"))),
         replace(POLICY, actions=replace(PLAIN, period_us=1)),
         replace(POLICY, segments=Segments.of(["ios", "ios/old", "web"])),
@@ -108,7 +109,7 @@ def test_uniform_and_always():
     ],
 )
 def test_periods_outside_the_bounds_are_refused(bounds, fine, refused):
-    policy = replace(POLICY, from_period=bounds[0], valid_until=bounds[1])
+    policy = on_terms(POLICY, from_period=bounds[0], valid_until=bounds[1])
     for first, last in fine:
         policy.check_period(first, last)
     for first, last in refused:

@@ -19,6 +19,7 @@ from tactful.core.segments import ROOT, Segments
 from tactful.errors import LogError, SpecError
 from tactful.evaluation.volume import sends_of, volume
 from tactful.policies.table import Table, uniform
+from tactful.policies.terms import Terms
 from tactful.promotion.gate import gate
 from tactful.promotion.ledger import allowance
 
@@ -55,7 +56,7 @@ def leaning(to=1, share=0.9, actions=HOURS, **options):
     """A policy that takes one action more often."""
     pmf = np.full((1, actions.k), (1 - share) / (actions.k - 1))
     pmf[0, to] = share
-    return Table.of(actions, Segments((ROOT,)), pmf, **options)
+    return Table.of(actions, Segments((ROOT,)), pmf, Terms(**options))
 
 
 def test_a_better_candidate_that_keeps_its_limit_is_promoted():

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from logs import GRID, JIT, PLAIN, table
+from logs import GRID, JIT, PLAIN, on_terms, table
 from reference.draw import decision, served_integers
 from tactful.batch.decide import decide
 from tactful.core.actions import ActionSpace
@@ -20,11 +18,12 @@ from tactful.core.segments import Segments
 from tactful.errors import PolicyError, PolicyFormatError
 from tactful.policies.arms import Arms
 from tactful.policies.artifact import save
-from tactful.policies.bank_score import Bank
+from tactful.policies.bank_score import BankScore
 from tactful.policies.contextual import Contextual
 from tactful.policies.exploration_rules import THOMPSON, Rule
-from tactful.policies.linear_score import Linear
+from tactful.policies.linear_score import LinearScore
 from tactful.policies.table import Table, always, uniform
+from tactful.policies.terms import Terms
 from tactful.serving import Decider, ServingConfig
 
 PATHS = ["", "ios", "ios/new", "ios/new/beta", "web", "web/old", "android", "a//b"]
@@ -92,7 +91,7 @@ def test_decider_batch_and_reference_agree(situation):
 def test_the_pmf_of_the_decider_is_what_the_policy_arm_draws_from(situation):
     policy, _, _, paths, masks = situation
     mask = None if masks is None else masks[0]
-    integers = decision(replace(policy, arms=Arms()), "u", 0, paths[0], mask)[3]
+    integers = decision(on_terms(policy, arms=Arms()), "u", 0, paths[0], mask)[3]
     assert Decider(policy).pmf(paths[0], mask) == {
         n: i / ONE for n, i in zip(policy.actions.names, integers, strict=True)
     }
@@ -107,7 +106,7 @@ def test_a_row_of_an_array_is_served_to_the_same_bits(weights, uniform):
 
 def test_the_uniform_arm_is_exactly_uniform_over_the_eligible():
     """Three equal shares of 2**32 are not quite equal: masks must not start from the rounded ones."""
-    decider = Decider(replace(uniform(PLAIN), arms=Arms(0.0, 1.0)))
+    decider = Decider(on_terms(uniform(PLAIN), arms=Arms(0.0, 1.0)))
     drawn = [decider.decide(u, 0, eligible=[True, True, False]) for u in range(20)]
     assert {d.propensity for d in drawn} == {0.5}
 
@@ -119,12 +118,12 @@ def test_contextual_decisions_are_those_of_the_batch(kind):
     s, k, d = len(tree), GRID.k, 4
     mean, noise = rng.normal(size=(s, k, d)), rng.normal(size=(64, s, k, d))
     if kind == "linear":
-        score = Linear.of(Rule(THOMPSON, 2.0), mean, np.broadcast_to(0.4 * np.eye(d), (s, k, d, d)))
+        score = LinearScore.of(Rule(THOMPSON, 2.0), mean, np.broadcast_to(0.4 * np.eye(d), (s, k, d, d)))
     else:
-        score = Bank.of(Rule(THOMPSON, 1.0), ["logistic"], [mean + 0.4 * noise], np.ones((1, s, k)), np.zeros(k))
+        score = BankScore.of(Rule(THOMPSON, 1.0), ["logistic"], [mean + 0.4 * noise], np.ones((1, s, k)), np.zeros(k))
     features = Features(("a", "b", "c"), (0.0,) * 3, (1.0,) * 3)
     typical = np.tile(np.array([ONE] + [0] * (k - 1), np.uint64), (s, 1))
-    policy = Contextual(GRID, tree, features, score, typical, uniform=0.03, arms=Arms(0.1, 0.1))
+    policy = Contextual(GRID, tree, features, score, typical, terms=Terms(uniform=0.03, arms=Arms(0.1, 0.1)))
     context, nodes, users = rng.normal(size=(n, 3)), rng.integers(s, size=n), [f"u{i}" for i in range(n)]
     masks = rng.random((n, k)) < 0.7
     masks[:, 1] = True
@@ -187,7 +186,7 @@ def test_numpy_masks_are_masks():
 
 @pytest.mark.parametrize(("period", "fine"), [(2, False), (3, True), (9, True), (10, False)])
 def test_periods_outside_the_bounds_are_refused_where_nothing_may_stand_in(period, fine):
-    policy = replace(table(1), from_period=3, valid_until=9)
+    policy = on_terms(table(1), from_period=3, valid_until=9)
     ways = [
         lambda: Decider(policy, ServingConfig(fallback="refuse")).decide("u", period),
         lambda: decide(policy, user_keys(["u", "v"]), np.array([5, period]), np.zeros(2, np.int64)),
@@ -202,11 +201,11 @@ def test_periods_outside_the_bounds_are_refused_where_nothing_may_stand_in(perio
 
 def test_an_arm_that_the_action_space_cannot_serve_is_refused_at_once():
     with pytest.raises(PolicyError, match="'none'"):
-        Decider(replace(uniform(ActionSpace.named(["a", "b"])), arms=Arms(0.1)))
+        Decider(on_terms(uniform(ActionSpace.named(["a", "b"])), arms=Arms(0.1)))
 
 
 def test_a_control_user_with_none_masked_draws_from_the_eligible_alike():
-    decider = Decider(replace(always(PLAIN, "evening"), arms=Arms(1.0)))
+    decider = Decider(on_terms(always(PLAIN, "evening"), arms=Arms(1.0)))
     assert decider.decide("u", 1).action == "none"
     assert decider.decide("u", 1, eligible=[False, True, True]).propensity == 0.5
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from logs import GRID, table
+from logs import GRID, on_terms, table
 from tactful.errors import PolicyFormatError, SpecError
 from tactful.policies.artifact import save
 from tactful.policies.table import always
@@ -38,7 +36,7 @@ def test_what_is_not_known_is_refused(plain, says):
 def test_a_fallback_must_not_expire():
     for bounds in ({"from_period": 1}, {"valid_until": 1}):
         with pytest.raises(SpecError, match="must not expire"):
-            ServingConfig(fallback=replace(always(GRID, "none"), **bounds))
+            ServingConfig(fallback=on_terms(always(GRID, "none"), **bounds))
 
 
 def test_a_section_of_toml(tmp_path):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logs import GRID, PLAIN, START, WEEK, table
+from logs import GRID, PLAIN, START, WEEK, on_terms, table
 from reference.draw import choose, decision, number, served_integers, user_word
 from serving.contextual import Tilted
 from tactful.core.actions import ActionSpace
@@ -31,7 +29,7 @@ def stand_in(policy, fallback):
     tables = {"none": always(policy.actions, "none"), "uniform": uniform(policy.actions)}
     own = Arms(policy.arms.control, 0.0, policy.arms.salt)
     chosen = fallback if isinstance(fallback, Table) else tables[fallback]
-    return replace(chosen, arms=own, salt=policy.salt, scope=policy.scope)
+    return on_terms(chosen, arms=own, salt=policy.salt, scope=policy.scope)
 
 
 @given(
@@ -188,7 +186,7 @@ def test_none_must_be_there_to_fall_back_to():
     send = uniform(ActionSpace.named(["mail", "push"]))
     with pytest.raises(PolicyError, match="no action 'none' to fall back to"):
         Decider(send)
-    expired = replace(send, valid_until=3)
+    expired = on_terms(send, valid_until=3)
     assert Decider(expired, ServingConfig(fallback="uniform")).decide("u", 4).propensity == 0.5
 
 
@@ -200,7 +198,7 @@ def test_a_policy_grows_too_old():
     assert Decider(table(1), ServingConfig(max_age_periods=0)).decide("u", 2**62).fallback is None
     timeless = uniform(ActionSpace.named(["none", "b"]))
     with pytest.raises(TactfulError, match="length of a period"):
-        Decider(replace(timeless, lineage=lineage), ServingConfig(max_age_periods=4))
+        Decider(on_terms(timeless, lineage=lineage), ServingConfig(max_age_periods=4))
 
 
 # What is asked for wrongly is refused, not served

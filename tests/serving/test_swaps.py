@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logs import GRID, PLAIN, START, WEEK, table
+from logs import GRID, PLAIN, START, WEEK, on_terms, table
 from tactful.core.actions import ActionSpace
 from tactful.errors import PolicyError, PolicyFormatError, SpecError
 from tactful.policies.artifact import save
@@ -107,14 +106,14 @@ def test_a_swap_begins_with_the_next_period_and_a_user_asked_twice_gets_one_answ
 
 def test_a_policy_begins_no_earlier_than_it_says():
     one = decider()
-    assert one.swap(replace(POLICIES[1], from_period=NOW + 4)).from_period == NOW + 4
-    assert one.swap(replace(POLICIES[2], from_period=NOW - 4)).from_period == NOW + 1
+    assert one.swap(on_terms(POLICIES[1], from_period=NOW + 4)).from_period == NOW + 4
+    assert one.swap(on_terms(POLICIES[2], from_period=NOW - 4)).from_period == NOW + 1
     for late in ({"from_period": NOW + 3}, {"now": True}):
         with pytest.raises(PolicyError, match=r"it cannot begin in period .* not begun"):
-            one.swap(replace(POLICIES[1], from_period=NOW + 4), **late)
+            one.swap(on_terms(POLICIES[1], from_period=NOW + 4), **late)
     with pytest.raises(PolicyError, match="it cannot begin in period 2901: expired"):
-        one.swap(replace(POLICIES[1], valid_until=NOW))
-    assert one.live(NOW + 9).version == replace(POLICIES[2], from_period=NOW - 4).version
+        one.swap(on_terms(POLICIES[1], valid_until=NOW))
+    assert one.live(NOW + 9).version == on_terms(POLICIES[2], from_period=NOW - 4).version
 
 
 def test_only_so_many_are_kept():
@@ -147,11 +146,11 @@ def test_a_start_without_a_policy_is_kept_like_one(tmp_path):
 
 
 def test_rolling_back_to_an_expired_policy_is_refused():
-    one = decider(replace(POLICIES[0], valid_until=NOW))
+    one = decider(on_terms(POLICIES[0], valid_until=NOW))
     one.swap(POLICIES[1])
     with pytest.raises(PolicyError, match="expired"):
         one.rollback()
-    assert one.rollback(now=True).version == replace(POLICIES[0], valid_until=NOW).version
+    assert one.rollback(now=True).version == on_terms(POLICIES[0], valid_until=NOW).version
 
 
 def test_frozen_means_no_swap_but_a_way_back():
@@ -210,7 +209,7 @@ def test_without_a_length_of_period_the_boundary_must_be_said():
     one = Decider(always(space, "send"))
     with pytest.raises(PolicyError, match="give from_period"):
         one.swap(uniform(space))
-    assert one.swap(replace(uniform(space), from_period=7)).from_period == 7
+    assert one.swap(on_terms(uniform(space), from_period=7)).from_period == 7
     assert one.live().from_period == 7
     assert one.decide("u", 6).action == "send"
     with pytest.raises(PolicyError, match="give from_period"):

@@ -13,6 +13,7 @@ from tactful.core.actions import ActionSpace
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
 from tactful.policies.table import Table, uniform
+from tactful.policies.terms import Terms
 from tactful.simulate.markov_world import MarkovWorld
 from tactful.simulate.plain_world import PlainWorld
 from tactful.simulate.trial import Coin
@@ -60,7 +61,7 @@ def test_the_plain_surface_is_smooth_and_every_leaf_wants_something_else():
 def test_the_value_of_a_policy_in_the_plain_world_is_the_mean_of_what_it_serves():
     tree = PLAIN.segments
     pmf = np.random.default_rng(1).dirichlet(np.ones(PLAIN.actions.k), len(tree))
-    policy = Table.of(PLAIN.actions, tree, pmf, uniform=0.1)
+    policy = Table.of(PLAIN.actions, tree, pmf, Terms(uniform=0.1))
     served = 0.9 * pmf + 0.1 / PLAIN.actions.k
     rows = [tree.index(leaf) for leaf in PLAIN.leaves]
     for o, mean in PLAIN.truth().items():

@@ -12,7 +12,7 @@ from tactful.kernels import gauss as kernels
 from tactful.policies import gauss
 from tactful.policies.contextual import Contextual
 from tactful.policies.exploration_rules import sharpened
-from tactful.policies.linear_score import Linear
+from tactful.policies.linear_score import LinearScore
 from tactful.policies.protocol import Policy, Published
 
 FEW = 8  # rows that are not worth a kernel
@@ -33,7 +33,7 @@ def pmf_of(policy: Policy, nodes: I64, context: F64 | None = None) -> F64:
     if not isinstance(policy, Contextual) or nodes.size < FEW:
         return policy.pmf(nodes, context)
     design = policy.design(context)
-    if not isinstance(policy.score, Linear) or not policy.score.rule.samples:
+    if not isinstance(policy.score, LinearScore) or not policy.score.rule.samples:
         return policy.within(nodes, design, policy.score.pmf(nodes, design))
     won = best(*policy.score.moments(nodes, design))
     return policy.within(nodes, design, sharpened(won, policy.score.rule.parameter))

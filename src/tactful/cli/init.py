@@ -17,6 +17,7 @@ from tactful.frames.spec.log_spec import LogSpec
 from tactful.planning.power import Need, decisions_needed
 from tactful.policies.artifact import save
 from tactful.policies.table import Table, always, uniform
+from tactful.policies.terms import Terms
 
 TEMPLATE = """\
 # How tactful reads your decision log: one row a decision of (user, period).
@@ -125,7 +126,7 @@ def _first(actions: ActionSpace, safe: str | None, explore: float) -> Table:
     if safe is None:
         return uniform(actions)
     trusted = always(actions, safe)
-    return Table(trusted.actions, trusted.segments, trusted.shares, explore)
+    return Table(trusted.actions, trusted.segments, trusted.shares, Terms(uniform=explore))
 
 
 def _guess(outcome: Outcome, limits: Limits, rate: float, count: float) -> float:

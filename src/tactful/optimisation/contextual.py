@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -12,15 +11,15 @@ from tactful.batch.decide import served
 from tactful.batch.pmf import pmf_of
 from tactful.core.arrays import F64, U64
 from tactful.core.draw import ONE, to_shares
-from tactful.core.outcomes import OBJECTIVE, Limits, Objective
+from tactful.core.outcomes import OBJECTIVE, Objective
 from tactful.models.base import ContextualPosterior
 from tactful.optimisation.explorers import Cautious, Explorer, Thompson
 from tactful.optimisation.population import Sampled
-from tactful.optimisation.provenance import traced
 from tactful.optimisation.sampled_limits import constrain_sampled
-from tactful.policies.bank_score import Bank
+from tactful.policies.bank_score import BankScore
 from tactful.policies.contextual import Contextual, Score
-from tactful.policies.linear_score import Linear
+from tactful.policies.linear_score import LinearScore
+from tactful.policies.terms import Terms
 
 DRAWS = 256  # of a bank, where nothing else is said: a decision takes a sixth of a millisecond
 A_NODE = 200  # contexts of each node over which its typical pmf is taken
@@ -29,13 +28,11 @@ A_NODE = 200  # contexts of each node over which its typical pmf is taken
 def publish_contextual(
     posterior: ContextualPosterior,
     objective: Objective,
-    limits: Limits,
     explorer: Explorer | None,
+    terms: Terms,
     *,
-    uniform: float,
     certainty: float,
     seed: int,
-    **options: Any,
 ) -> Contextual:
     """As :func:`tactful.optimisation.publish.publish`, which checks what it is given.
 
@@ -55,18 +52,17 @@ def publish_contextual(
             score_of(posterior, worth, offset, explorer, seed),
             even,
             safe=safe,
-            uniform=uniform,
-            objective=objective,
-            limits=limits,
-            lineage=traced(posterior, objective.outcomes),
-            **options,
+            terms=terms,
         )
 
-    if limits.to_json():
-        policy = constrain_sampled(sampled, objective, limits, priced, uniform=uniform, certainty=certainty, seed=seed)
+    if terms.limits.to_json():
+        policy = constrain_sampled(
+            sampled, objective, terms.limits, priced, uniform=terms.uniform, certainty=certainty, seed=seed
+        )
     else:
         policy = priced(objective.values, np.zeros(posterior.actions.k))
-    return replace(policy, typical=_typical(policy, sampled), expected=_expected(policy, sampled, objective))
+    terms = replace(policy.terms, expected=_expected(policy, sampled, objective))
+    return replace(policy, typical=_typical(policy, sampled), terms=terms)
 
 
 def score_of(posterior: ContextualPosterior, objective: Objective, offset: F64, explorer: Explorer, seed: int) -> Score:
@@ -77,11 +73,11 @@ def score_of(posterior: ContextualPosterior, objective: Objective, offset: F64, 
     rule, outcomes = explorer.rule, objective.outcomes
     linear = all(posterior.link(o) == "identity" for o in outcomes)
     if linear and (posterior.independent or not rule.samples):
-        return Linear.of(rule, *_utility(posterior, objective, offset))
+        return LinearScore.of(rule, *_utility(posterior, objective, offset))
     gain = np.stack([objective.values[o] * posterior.scale(o) for o in outcomes])
     draws = _draws(explorer)
     theta = [posterior.bank(o, draws, seed) for o in outcomes]
-    return Bank.of(rule, [posterior.link(o) for o in outcomes], theta, gain, offset)
+    return BankScore.of(rule, [posterior.link(o) for o in outcomes], theta, gain, offset)
 
 
 def _draws(explorer: Explorer) -> int:

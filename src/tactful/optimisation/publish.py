@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 
@@ -22,7 +22,8 @@ from tactful.optimisation.provenance import traced
 from tactful.policies.arms import Arms
 from tactful.policies.codec import Saved
 from tactful.policies.protocol import Published
-from tactful.policies.table import DEFAULT_SALT, Table
+from tactful.policies.table import Table
+from tactful.policies.terms import DEFAULT_SALT, Terms
 
 SENDS = "sends_per_period"
 
@@ -84,12 +85,19 @@ def publish(
         if not posterior.counted(o).any():
             raise NothingToSayError(f"no value of {o} is mature yet", "outcomes", "wait, or set a later [log] as_of")
     limits = limits or Limits()
-    terms: dict[str, Any] = {"salt": salt, "scope": scope, "arms": arms or Arms()}
-    terms |= {"from_period": from_period, "valid_until": valid_until}
+    terms = Terms(
+        uniform=uniform,
+        salt=salt,
+        scope=scope,
+        arms=arms or Arms(),
+        from_period=from_period,
+        valid_until=valid_until,
+        objective=objective,
+        limits=limits,
+        lineage=traced(posterior, objective.outcomes),
+    )
     if is_contextual(posterior):
-        return publish_contextual(
-            posterior, objective, limits, explorer, uniform=uniform, certainty=certainty, seed=seed, **terms
-        )
+        return publish_contextual(posterior, objective, explorer, terms, certainty=certainty, seed=seed)
     explorer = explorer or Thompson()
     prices: Mapping[str, float] = {}
     if limits.to_json():
@@ -97,18 +105,9 @@ def publish(
         pmf, prices = found.pmf, found.prices
     else:
         pmf = explorer.pmf(posterior, objective, seed)
-    table = Table.of(
-        posterior.actions,
-        posterior.segments,
-        pmf,
-        uniform=uniform,
-        objective=objective,
-        limits=limits,
-        prices=prices,
-        lineage=traced(posterior, objective.outcomes),
-        **terms,
-    )
-    return replace(table, expected=_overall(posterior, expected(posterior, objective, node_pmf(table))))
+    table = Table.of(posterior.actions, posterior.segments, pmf, terms)
+    means = _overall(posterior, expected(posterior, objective, node_pmf(table)))
+    return replace(table, terms=replace(terms, prices=prices, expected=means))
 
 
 def expected(posterior: Posterior, objective: Objective, pmf: F64) -> dict[str, F64]:

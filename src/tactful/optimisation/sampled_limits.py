@@ -82,7 +82,15 @@ def constrain_sampled(
         share = problem.share(pmf)
         value = float(np.sum(((1 - share) * pmf + share * best[sampled.nodes]) * utility))
         if value > most:
-            most, chosen = value, replace(policy, base=base if share > 0 else None, share=share, prices=prices)
+            most, chosen = (
+                value,
+                replace(
+                    policy,
+                    base=base if share > 0 else None,
+                    share=share,
+                    terms=replace(policy.terms, prices=prices),
+                ),
+            )
         if share == 0 or not any(prices.values()):
             break
     assert chosen is not None  # noqa: S101 - the first is better than nothing

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tactful.core.files import replacing
 from tactful.errors import PolicyFormatError, TactfulError
 from tactful.policies import tensors
-from tactful.policies.codec import FORMAT, Read, Saved, build, file_name
+from tactful.policies.codec import ReadFile, Saved, file_name, from_members, to_members
 from tactful.policies.contextual import Contextual
 
 if TYPE_CHECKING:  # pathlib takes a tenth of a service's start-up, and deciding does without it
@@ -29,7 +28,14 @@ _SEAL = re.compile(rb',\n "sha256": "([0-9a-f]{64})"\n}\n\Z')
 
 
 def save(policy: Saved, folder: str | os.PathLike[str]) -> Path:
-    """Write a policy into a folder; atomic, and an older policy there is replaced only by a whole one.
+    """Write a policy into a folder. An older policy there is replaced at once, and only by a whole one.
+
+    Parameters
+    ----------
+    policy
+        What :func:`tactful.publish` gave.
+    folder
+        Is made where it does not exist.
 
     Returns
     -------
@@ -40,6 +46,15 @@ def save(policy: Saved, folder: str | os.PathLike[str]) -> Path:
     ------
     PolicyFormatError
         The folder's path is a file or cannot be written, or the policy is larger than :func:`load` takes.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from tactful.core.actions import ActionSpace
+    >>> from tactful.policies.table import uniform
+    >>> policy = uniform(ActionSpace.named(["none", "push"]))
+    >>> load(save(policy, mkdtemp())).version == policy.version
+    True
     """
     from pathlib import Path
 
@@ -52,8 +67,8 @@ def save(policy: Saved, folder: str | os.PathLike[str]) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            with replacing(folder / name) as part:
-                part.write_bytes(content)
+            with replacing(folder / name) as draft:
+                draft.write_bytes(content)
         for old in folder.glob("arrays-*.safetensors"):
             if old.name not in files:
                 old.unlink()
@@ -63,12 +78,26 @@ def save(policy: Saved, folder: str | os.PathLike[str]) -> Path:
 
 
 def load(folder: str | os.PathLike[str]) -> Saved:
-    """Read a policy; sizes are checked before memory is taken and the hash before anything is parsed.
+    """Read a policy. Its size is checked before memory is taken, and its hash before anything is parsed.
+
+    Returns
+    -------
+    Table or Contextual
+        The policy that was saved, with the same version.
 
     Raises
     ------
     PolicyFormatError
         No policy there, or a damaged, unsafe, newer or inconsistent one: never a different policy.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from tactful.core.actions import ActionSpace
+    >>> from tactful.policies.table import always
+    >>> folder = save(always(ActionSpace.named(["none", "push"]), "push"), mkdtemp())
+    >>> load(folder).average().tolist()
+    [[0.0, 1.0]]
     """
     path = os.path.join(folder, NAME)
     try:
@@ -78,41 +107,33 @@ def load(folder: str | os.PathLike[str]) -> Saved:
     return decode(raw, path, lambda name, size: _read(os.path.join(folder, name), size))
 
 
-def _read(path: str, most: int) -> bytes:
+def _read(path: str, max_bytes: int) -> bytes:
     size = os.stat(path).st_size
-    if size > most:
+    if size > max_bytes:
         raise PolicyFormatError(f"{size:,} bytes are more than a policy can have", path, "save it again")
     with open(path, "rb") as file:
-        return file.read(most)
+        return file.read(max_bytes)
 
 
 def encode(policy: Saved) -> bytes:
     """The bytes of ``policy.json``: what it does, where it comes from, and the seal; the same for equal policies."""
-    lineage = policy.lineage
-    more: dict[str, Any] = {}
-    files: dict[str, str] = {}
-    if isinstance(policy, Contextual):
-        more = {"typical": policy.typical.tolist()}
-        files = {file_name(policy.digest): policy.digest}
-    plain: dict[str, Any] = {
-        "format": FORMAT,
-        "version": policy.version,
-        **policy.behaviour(),
-        "objective": dict(policy.objective.values) if policy.objective else None,
-        "limits": policy.limits.to_json(),
-        "prices": dict(policy.prices),
-        "expected": dict(policy.expected),
-        "lineage": asdict(lineage) if lineage else None,
-        **more,
-        "files": files,
-    }
-    body = ",\n ".join(f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in plain.items())
+    members = to_members(policy)
+    body = ",\n ".join(f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in members.items())
     head = ("{\n " + body).encode()
     return head + f',\n "sha256": "{sha256(head).hexdigest()}"\n}}\n'.encode()
 
 
-def decode(raw: bytes, where: str = NAME, read: Read | None = None) -> Saved:
-    """The policy in the bytes of a ``policy.json``; ``read`` gives the bytes of another file of its folder.
+def decode(raw: bytes, where: str = NAME, read: ReadFile | None = None) -> Saved:
+    """The policy in the bytes of a ``policy.json``.
+
+    Parameters
+    ----------
+    raw
+        The whole file.
+    where
+        Path of the file, for errors.
+    read
+        Gives the bytes of another file of the folder; None where there is no folder.
 
     Raises
     ------
@@ -125,8 +146,7 @@ def decode(raw: bytes, where: str = NAME, read: Read | None = None) -> Saved:
             "the checksum does not match: the file is damaged or was edited", where, "save it again"
         )
     try:
-        plain = json.loads(raw)
-        return build(plain, where, read)
+        return from_members(json.loads(raw), where, read)
     except PolicyFormatError:
         raise
     except OSError as error:

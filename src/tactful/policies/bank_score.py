@@ -26,11 +26,11 @@ BYTES = 16 << 20  # of scores at once
 
 
 @dataclass(frozen=True)
-class Bank:
+class BankScore:
     """The utility of action a at node s in draw m is offset[a] + Σ_h gain[h, s, a] · link_h⁻¹(z·θ_h).
 
     ``links`` (h,) names, ``group`` (s,) which draws a node has, ``theta`` (h, g, d, k, m) on the grid of
-    :func:`Bank.of`, ``gain`` (h, s, k) the value of an outcome times its mean trials, ``offset`` (k,).
+    :func:`BankScore.of`, ``gain`` (h, s, k) the value of an outcome times its mean trials, ``offset`` (k,).
     """
 
     rule: Rule
@@ -51,7 +51,7 @@ class Bank:
         check_group(self.group, self.theta.shape[1])
 
     @classmethod
-    def of(cls, rule: Rule, links: Sequence[str], theta: Sequence[F64], gain: F64, offset: F64) -> Bank:
+    def of(cls, rule: Rule, links: Sequence[str], theta: Sequence[F64], gain: F64, offset: F64) -> BankScore:
         """From draws (m, s, k, d) of every head; nodes with the same draws share them."""
         heads = [coefficients(t.transpose(1, 3, 2, 0), (1, 3)).astype(np.float32) for t in theta]
         group, first = shared(*heads)

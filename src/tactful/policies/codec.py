@@ -1,4 +1,4 @@
-"""From the plain members of ``policy.json`` to the policy that they say, or a refusal."""
+"""Between a policy and the plain members of its ``policy.json``: what is read back is that policy, or is refused."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tactful.core.actions import ActionSpace
+from tactful.core.arrays import U64
 from tactful.core.draw import ONE
 from tactful.core.features import Features
 from tactful.core.lineage import Lineage
@@ -18,21 +19,25 @@ from tactful.core.segments import Segments
 from tactful.errors import PolicyFormatError
 from tactful.policies import tensors
 from tactful.policies.arms import Arms
-from tactful.policies.bank_score import Bank
+from tactful.policies.bank_score import BankScore
 from tactful.policies.contextual import Contextual
 from tactful.policies.exploration_rules import Rule
-from tactful.policies.linear_score import Linear
+from tactful.policies.linear_score import LinearScore
 from tactful.policies.table import Table
+from tactful.policies.terms import Terms
 
 FORMAT = 1
-# The type and the axes of the arrays of each contextual kind.
+# The type and the number of axes of the arrays of each contextual kind.
 ARRAYS = {
     "linear": {"group": ("I64", 1), "mean": ("F32", 3), "root": ("F32", 4)},
     "bank": {"group": ("I64", 1), "theta": ("F32", 5), "gain": ("F64", 3), "offset": ("F64", 1)},
 }
 
 Saved = Table | Contextual
-Read = Callable[[str, int], bytes]
+"""A policy that has an artifact."""
+
+ReadFile = Callable[[str, int], bytes]
+"""Takes a name and the largest size in bytes, and gives the bytes of that file of the policy's folder."""
 
 
 def file_name(digest: str) -> str:
@@ -40,8 +45,34 @@ def file_name(digest: str) -> str:
     return f"arrays-{digest[:16]}.safetensors"
 
 
-def build(plain: Mapping[str, Any], where: str, read: Read | None) -> Saved:
-    """The policy; ``read`` gives the bytes of a file of its folder, at most so many.
+def to_members(policy: Saved) -> dict[str, Any]:
+    """The members of ``policy.json`` in their order, without the seal; the same for equal policies."""
+    typical: dict[str, Any] = {}
+    files: dict[str, str] = {}
+    if isinstance(policy, Contextual):
+        typical = {"typical": policy.typical.tolist()}
+        files = {file_name(policy.digest): policy.digest}
+    return {
+        "format": FORMAT,
+        "version": policy.version,
+        **policy.behaviour(),
+        **policy.terms.report(),
+        **typical,
+        "files": files,
+    }
+
+
+def from_members(members: Mapping[str, Any], where: str, read: ReadFile | None) -> Saved:
+    """The policy that the members of a ``policy.json`` describe.
+
+    Parameters
+    ----------
+    members
+        As :func:`to_members` gives them.
+    where
+        Path of the file, for errors.
+    read
+        Gives the bytes of another file of the folder; None where there is no folder.
 
     Raises
     ------
@@ -49,94 +80,100 @@ def build(plain: Mapping[str, Any], where: str, read: Read | None) -> Saved:
         A newer format, an unknown kind, other files than its own, or members that do not belong together. A member of
         another type may also raise ValueError, TypeError, KeyError or AttributeError.
     """
-    if plain["format"] != FORMAT:
-        do = "update tactful" if plain["format"] > FORMAT else "save the policy again"
-        raise PolicyFormatError(f"format {plain['format']}; this tactful reads {FORMAT}", where, do)
-    if plain["kind"] not in ("table", *ARRAYS):
-        raise PolicyFormatError(f"unknown kind {plain['kind']!r}", where, "update tactful")
-    for name in plain["files"]:
+    if members["format"] != FORMAT:
+        do = "update tactful" if members["format"] > FORMAT else "save the policy again"
+        raise PolicyFormatError(f"format {members['format']}; this tactful reads {FORMAT}", where, do)
+    if members["kind"] not in ("table", *ARRAYS):
+        raise PolicyFormatError(f"unknown kind {members['kind']!r}", where, "update tactful")
+    for name in members["files"]:
         if "/" in name or "\\" in name or name.startswith("."):
             raise PolicyFormatError(f"a file outside the folder: {name!r}", where, "do not use this policy")
-    _check_types(plain)
-    policy = _table(plain, where) if plain["kind"] == "table" else _contextual(plain, where, read)
-    if policy.version != plain["version"]:
+    _check_types(members)
+    policy = _table(members, where) if members["kind"] == "table" else _contextual(members, where, read)
+    if policy.version != members["version"]:
         raise PolicyFormatError(
-            f"it behaves as version {policy.version} and says {plain['version']}", where, "save it again"
+            f"it behaves as version {policy.version} and says {members['version']}", where, "save it again"
         )
     return policy
 
 
-def _table(plain: Mapping[str, Any], where: str) -> Table:
-    for name in plain["files"]:
+def _table(members: Mapping[str, Any], where: str) -> Table:
+    for name in members["files"]:
         raise PolicyFormatError(f"a table policy has no file {name!r}", where, "save it again")
-    actions, segments = ActionSpace.from_json(plain["actions"]), _tree(plain["segments"], where)
-    return Table(actions, segments, _shares(plain["shares"], len(segments), actions.k, where), **_terms(plain))
+    actions, segments = ActionSpace.from_json(members["actions"]), _tree(members["segments"], where)
+    shares = _shares(members["shares"], len(segments), actions.k, where)
+    return Table(actions, segments, shares, _terms(members))
 
 
-def _contextual(plain: Mapping[str, Any], where: str, read: Read | None) -> Contextual:
-    actions, segments = ActionSpace.from_json(plain["actions"]), _tree(plain["segments"], where)
-    s, k, features = len(segments), actions.k, Features.from_json(plain["features"])
-    ((name, digest),) = plain["files"].items()
-    if name != file_name(digest) or read is None:
-        raise PolicyFormatError(f"unexpected files: {name!r}", where, "save it again")
-    raw = read(name, tensors.MAX_BYTES)
-    place = os.path.join(os.path.dirname(where), name)
-    if sha256(raw).hexdigest() != digest or plain["arrays"] != digest:
-        raise PolicyFormatError("the checksum does not match: the file is damaged", place, "save it again")
-    arrays = tensors.unpack(raw, ARRAYS[plain["kind"]], place)
-    base, safe = plain["base"], plain["safe"]
+def _contextual(members: Mapping[str, Any], where: str, read: ReadFile | None) -> Contextual:
+    actions, segments = ActionSpace.from_json(members["actions"]), _tree(members["segments"], where)
+    s, k, features = len(segments), actions.k, Features.from_json(members["features"])
+    score = _score(members, _arrays(members, where, read))
+    base, safe = members["base"], members["safe"]
     return Contextual(
         actions,
         segments,
         features,
-        _score(plain, arrays),
-        _shares(plain["typical"], s, k, where),
-        None if base is None else _shares(base, s, k, where),
-        float(plain["share"]),
-        None if safe is None else _shares(safe, s, k, where).astype(np.bool_),
-        **_terms(plain),
+        score,
+        typical=_shares(members["typical"], s, k, where),
+        base=None if base is None else _shares(base, s, k, where),
+        share=float(members["share"]),
+        safe=None if safe is None else _shares(safe, s, k, where).astype(np.bool_),
+        terms=_terms(members),
     )
 
 
-def _score(plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Linear | Bank:
-    rule = Rule(str(plain["rule"]["name"]), float(plain["rule"]["parameter"]))
-    if plain["kind"] == "linear":
-        wide = {name: arrays[name].astype(np.float64) for name in ("mean", "root")}
-        return Linear(rule, arrays["group"], **wide)
-    return Bank(rule, tuple(plain["links"]), **arrays)
+def _arrays(members: Mapping[str, Any], where: str, read: ReadFile | None) -> dict[str, Any]:
+    """The arrays of a contextual policy, from its second file."""
+    ((name, digest),) = members["files"].items()
+    if name != file_name(digest) or read is None:
+        raise PolicyFormatError(f"unexpected files: {name!r}", where, "save it again")
+    raw = read(name, tensors.MAX_BYTES)
+    place = os.path.join(os.path.dirname(where), name)
+    if sha256(raw).hexdigest() != digest or members["arrays"] != digest:
+        raise PolicyFormatError("the checksum does not match: the file is damaged", place, "save it again")
+    return tensors.unpack(raw, ARRAYS[members["kind"]], place)
 
 
-def _terms(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """The members that every form has."""
-    return {
-        "uniform": float(plain["uniform"]),
-        "salt": str(plain["salt"]),
-        "scope": str(plain["scope"]),
-        "arms": Arms(**plain["arms"]),
-        "from_period": plain["from_period"],
-        "valid_until": plain["valid_until"],
-        "objective": None if plain["objective"] is None else Objective(plain["objective"]),
-        "limits": _limits(plain["limits"]),
-        "prices": plain["prices"],
-        "expected": plain["expected"],
-        "lineage": None if plain["lineage"] is None else Lineage(**plain["lineage"]),
-    }
+def _score(members: Mapping[str, Any], arrays: Mapping[str, Any]) -> LinearScore | BankScore:
+    rule = Rule(str(members["rule"]["name"]), float(members["rule"]["parameter"]))
+    if members["kind"] == "linear":
+        mean, root = (arrays[name].astype(np.float64) for name in ("mean", "root"))
+        return LinearScore(rule, arrays["group"], mean, root)
+    return BankScore(rule, tuple(members["links"]), **arrays)
 
 
-def _check_types(plain: Mapping[str, Any]) -> None:
+def _terms(members: Mapping[str, Any]) -> Terms:
+    objective, lineage = members["objective"], members["lineage"]
+    return Terms(
+        uniform=float(members["uniform"]),
+        salt=str(members["salt"]),
+        scope=str(members["scope"]),
+        arms=Arms(**members["arms"]),
+        from_period=members["from_period"],
+        valid_until=members["valid_until"],
+        objective=None if objective is None else Objective(objective),
+        limits=_limits(members["limits"]),
+        prices=members["prices"],
+        expected=members["expected"],
+        lineage=None if lineage is None else Lineage(**lineage),
+    )
+
+
+def _check_types(members: Mapping[str, Any]) -> None:
     """Refuse values that Python would take for others: text for a list, a bool for an integer."""
-    space: Mapping[str, Any] = plain["actions"]
-    lineage: Mapping[str, Any] = plain["lineage"] or {}
+    space: Mapping[str, Any] = members["actions"]
+    lineage: Mapping[str, Any] = members["lineage"] or {}
     empty = type(None)
     typed: list[tuple[list[Any], tuple[type, ...]]] = [
         (space["names"], (str,)),
         (space["slots"], (str, empty)),
         (space["frequencies"], (int, empty)),
         ([space["origin_us"]], (int,)),
-        ([space["period_us"], plain["from_period"], plain["valid_until"]], (int, empty)),
+        ([space["period_us"], members["from_period"], members["valid_until"]], (int, empty)),
         ([lineage.get("trained_until")], (int, empty)),
         ([lineage.get("split_share", 0)], (int, float)),
-        *((x, (int, float)) for of in lineage.get("learnt", {}).values() for x in of.values()),
+        *((numbers, (int, float)) for lists in lineage.get("learnt", {}).values() for numbers in lists.values()),
     ]
     for values, allowed in typed:
         if type(values) is not list or any(type(v) not in allowed for v in values):
@@ -150,13 +187,13 @@ def _tree(paths: list[str], where: str) -> Segments:
     return segments
 
 
-def _shares(rows: list[list[int]], s: int, k: int, where: str) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
-    whole = len(rows) == s and all(len(row) == k for row in rows)
-    if not whole or not all(type(x) is int and 0 <= x <= ONE for row in rows for x in row):
+def _shares(rows: list[list[int]], s: int, k: int, where: str) -> U64:
+    rectangular = len(rows) == s and all(len(row) == k for row in rows)
+    if not rectangular or not all(type(x) is int and 0 <= x <= ONE for row in rows for x in row):
         raise PolicyFormatError(f"shares are not {s} rows of {k} integers up to 2**32", where, "save it again")
     return np.array(rows, np.uint64)
 
 
-def _limits(plain: Mapping[str, Any]) -> Limits:
-    outcomes = {o: v for o, v in plain.items() if o not in ("sends_per_period", "slot_share")}
-    return Limits(outcomes, plain.get("sends_per_period"), plain.get("slot_share", {}))
+def _limits(members: Mapping[str, Any]) -> Limits:
+    outcomes = {o: v for o, v in members.items() if o not in ("sends_per_period", "slot_share")}
+    return Limits(outcomes, members.get("sends_per_period"), members.get("slot_share", {}))

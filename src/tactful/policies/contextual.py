@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -14,65 +13,82 @@ from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64, I64, U64, Bool
 from tactful.core.draw import ONE
 from tactful.core.features import CLIP, Features
-from tactful.core.lineage import Lineage
-from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import Segments
 from tactful.errors import PolicyError, first
-from tactful.policies import tensors, terms
-from tactful.policies.arms import Arms
+from tactful.policies import tensors
 from tactful.policies.exploration_rules import Rule, greedy
 from tactful.policies.grid import fraction_bits
-from tactful.policies.table import DEFAULT_SALT
+from tactful.policies.terms import OnTerms, Terms
 
 
 class Score(Protocol):
-    """From designs to probabilities: ``Linear`` or ``Bank``."""
+    """From designs to probabilities: ``LinearScore`` or ``BankScore``."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """The artifact's name for this form."""
+        ...
+
     @property
-    def rule(self) -> Rule: ...
+    def rule(self) -> Rule:
+        """How utilities become a pmf."""
+        ...
+
     @property
-    def group(self) -> I64: ...
+    def group(self) -> I64:
+        """(s,) the index of each node's coefficients; nodes may share them."""
+        ...
+
     @property
-    def k(self) -> int: ...
+    def k(self) -> int:
+        """The number of actions."""
+        ...
+
     @property
-    def d(self) -> int: ...
-    def arrays(self) -> dict[str, NDArray[Any]]: ...
-    def plain(self) -> dict[str, object]: ...
-    def moments(self, nodes: I64, design: F64) -> tuple[F64, F64]: ...
-    def pmf(self, nodes: I64, design: F64) -> F64: ...
+    def d(self) -> int:
+        """The length of the design."""
+        ...
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What the artifact keeps in its second file."""
+        ...
+
+    def plain(self) -> dict[str, object]:
+        """What else determines behaviour, beside the rule and the arrays."""
+        ...
+
+    def moments(self, nodes: I64, design: F64) -> tuple[F64, F64]:
+        """(n, k) means and standard deviations of the utilities at nodes (n,) and designs (n, d)."""
+        ...
+
+    def pmf(self, nodes: I64, design: F64) -> F64:
+        """(n, k) probabilities at nodes (n,) and designs (n, d)."""
+        ...
 
 
 @dataclass(frozen=True)
-class Contextual:
-    """A pmf that depends on a context: (1 − share) · score(context) + share · base, before mask and mix.
-
-    ``base`` (s, k), integers of 2**32, is the optimum within the limits, of which just enough is mixed in to keep them.
-    Where ``safe`` (s, k) is false, the score explores nothing: that mass goes to the greedy action. ``typical`` (s, k),
-    integers too, is the mean pmf over the contexts that the policy was published on; it reports, and changes nothing.
-    All else is as in ``Table``.
-    """
+class Contextual(OnTerms):
+    """A pmf that depends on a context: (1 − share) · score(context) + share · base, before mask and mix."""
 
     actions: ActionSpace
+    """The k actions."""
     segments: Segments
+    """The tree of s nodes."""
     features: Features
+    """The columns of a context, and how they become a design (d,)."""
     score: Score
+    """The utilities of the actions in context, and the rule that turns them into a pmf."""
     typical: U64
+    """(s, k) the mean pmf over the contexts that the policy was published on, as integers that sum to 2**32; it is a
+    report and changes nothing."""
     base: U64 | None = None
+    """(s, k) the best pmf within the limits, as integers that sum to 2**32; None where nothing is mixed in."""
     share: float = 0.0
+    """Share in [0, 1] of ``base``: just enough to keep the limits."""
     safe: Bool | None = None
-    uniform: float = 0.0
-    salt: str = DEFAULT_SALT
-    scope: str = ""
-    arms: Arms = field(default_factory=Arms)
-    from_period: int | None = None
-    valid_until: int | None = None
-    objective: Objective | None = None
-    limits: Limits = field(default_factory=Limits)
-    prices: Mapping[str, float] = field(default_factory=dict[str, float])
-    expected: Mapping[str, float] = field(default_factory=dict[str, float])
-    lineage: Lineage | None = None
+    """(s, k) the actions that may be explored; the mass of others goes to the greedy action. None means all."""
+    terms: Terms = field(default_factory=Terms)
+    """What the policy draws with, when it may decide, and what it says of its origin."""
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit each other."""
@@ -93,15 +109,6 @@ class Contextual:
     def kind(self) -> str:
         """The artifact's name for this form."""
         return self.score.kind
-
-    @property
-    def version(self) -> str:
-        """The first 16 hexadecimal digits of the sha256 of what determines behaviour."""
-        return self._version
-
-    @cached_property
-    def _version(self) -> str:
-        return terms.version(self.behaviour())
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What the artifact keeps as arrays."""
@@ -125,7 +132,7 @@ class Contextual:
             "base": None if self.base is None else self.base.tolist(),
             "share": float(self.share),
             "safe": None if self.safe is None else self.safe.astype(np.int64).tolist(),
-            **terms.common(self),
+            **self.terms.behaviour(),
         }
 
     def pmf(self, nodes: I64, context: F64 | None = None) -> F64:
@@ -145,11 +152,11 @@ class Contextual:
         names = self.features.names
         if context is None or context.ndim != 2 or context.shape[1] != len(names):
             raise PolicyError("no context for a contextual policy", "context", f"give {', '.join(names)}")
-        given = context[0] if len(context) == 1 else context  # one axis takes two thirds of the time of two
-        if b"\0" in np.isfinite(given).tobytes():  # a third of the time of all()
-            bad = [name for j, name in enumerate(names) if not np.isfinite(context[:, j]).all()]
-            raise PolicyError(f"{first(bad)} is not finite", "context", "fill it, or leave these rows out")
-        z = given - centre
+        raw = context[0] if len(context) == 1 else context  # one axis takes two thirds of the time of two
+        if b"\0" in np.isfinite(raw).tobytes():  # a third of the time of all()
+            unusable = [name for j, name in enumerate(names) if not np.isfinite(context[:, j]).all()]
+            raise PolicyError(f"{first(unusable)} is not finite", "context", "fill it, or leave these rows out")
+        z = raw - centre
         z /= scale
         np.minimum(z, CLIP, out=z)
         np.maximum(z, -CLIP, out=z)
@@ -178,13 +185,3 @@ class Contextual:
     def average(self) -> F64:
         """(s, k) the mean pmf of each node over the contexts that the policy was published on."""
         return self.typical / ONE
-
-    def check_period(self, first: int, last: int) -> None:
-        """Refuse periods in which this policy must not decide.
-
-        Raises
-        ------
-        PolicyError
-            One of the periods ``first`` to ``last`` is outside ``from_period`` to ``valid_until``.
-        """
-        terms.check_period(self, first, last)

@@ -21,11 +21,11 @@ PRODUCTS = 1 << 18  # of one product of matrices: more than these BLAS shares ou
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearScore:
     """The utility of action a at node s is N(z·m, |Rᵀz|²).
 
     ``group`` (s,) says which coefficients a node has; ``mean`` (g, k, d) are m and ``root`` (g, k, d, d) R, both of the
-    whole objective, prices included, on the grid of :func:`Linear.of`.
+    whole objective, prices included, on the grid of :func:`LinearScore.of`.
     """
 
     rule: Rule
@@ -41,7 +41,7 @@ class Linear:
         check_group(self.group, shape[0])
 
     @classmethod
-    def of(cls, rule: Rule, mean: F64, root: F64) -> Linear:
+    def of(cls, rule: Rule, mean: F64, root: F64) -> LinearScore:
         """From coefficients of every node, mean (s, k, d) and root (s, k, d, d); nodes with equal ones share them."""
         mean, root = coefficients(mean, (2,)), coefficients(root, (2, 3))
         group, first = shared(mean, root)

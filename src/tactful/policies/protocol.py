@@ -42,10 +42,16 @@ class Policy(Protocol):
 
 
 class Published(Policy, Protocol):
-    """A policy that can be saved, evaluated and served: ``Table`` and ``Contextual``."""
+    """A policy that can be saved, evaluated and served: ``Table`` and ``Contextual``.
+
+    From ``salt`` to ``lineage`` its attributes are those of its ``terms``, which describe them.
+    """
 
     @property
-    def actions(self) -> ActionSpace: ...
+    def actions(self) -> ActionSpace:
+        """The k actions."""
+        ...
+
     @property
     def kind(self) -> str:
         """The artifact's name for this form."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,41 +11,32 @@ from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64, I64, U64
 from tactful.core.draw import ONE, to_shares
 from tactful.core.features import Features
-from tactful.core.lineage import Lineage
-from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import ROOT, Segments
 from tactful.errors import PolicyError
-from tactful.policies import terms
-from tactful.policies.arms import Arms
-
-DEFAULT_SALT = "tactful"
+from tactful.policies.terms import OnTerms, Terms
 
 
 @dataclass(frozen=True)
-class Table:
-    """Probabilities as ``shares`` (s, k), integers of 2**32 before mask and mix.
+class Table(OnTerms):
+    """One pmf for every node of a segment tree; a segment that is not in the tree gets its nearest ancestor's.
 
-    A segment that is not in the tree gets its nearest ancestor's row.
-    ``uniform`` is the total share of the uniform pmf over the eligible actions. Periods before ``from_period`` or after
-    ``valid_until`` are refused (None: no bound). ``expected`` reports what the model expects per decision and
-    ``prices`` what the limits cost. ``objective``, ``limits``, ``prices``, ``expected`` and ``lineage`` do not change
-    behaviour and not the version.
+    Examples
+    --------
+    >>> actions, segments = ActionSpace.named(["none", "push"]), Segments.of(["ios", "web"])
+    >>> pmf = np.array([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0]])
+    >>> policy = Table.of(actions, segments, pmf, terms=Terms(uniform=0.03))
+    >>> policy.pmf(np.array([segments.nearest("ios/new")])).tolist(), policy.uniform
+    ([[0.25, 0.75]], 0.03)
     """
 
     actions: ActionSpace
+    """The k actions."""
     segments: Segments
+    """The tree of s nodes."""
     shares: U64
-    uniform: float = 0.0
-    salt: str = DEFAULT_SALT
-    scope: str = ""
-    arms: Arms = field(default_factory=Arms)
-    from_period: int | None = None
-    valid_until: int | None = None
-    objective: Objective | None = None
-    limits: Limits = field(default_factory=Limits)
-    prices: Mapping[str, float] = field(default_factory=dict[str, float])
-    expected: Mapping[str, float] = field(default_factory=dict[str, float])
-    lineage: Lineage | None = None
+    """(s, k) the pmf of each node before mask and mix, as integers that sum to 2**32."""
+    terms: Terms = field(default_factory=Terms)
+    """What the policy draws with, when it may decide, and what it says of its origin."""
 
     def __post_init__(self) -> None:
         """Refuse a table that is no pmf."""
@@ -59,10 +48,27 @@ class Table:
             raise PolicyError(f"a uniform share of {self.uniform}", "policy", "choose it between 0 and 1")
 
     @classmethod
-    def of(cls, actions: ActionSpace, segments: Segments, pmf: F64, **options: Any) -> Table:
-        """A table from probabilities (s, k); rows are normalised, then rounded to integers."""
+    def of(cls, actions: ActionSpace, segments: Segments, pmf: F64, terms: Terms | None = None) -> Table:
+        """A table from probabilities.
+
+        Parameters
+        ----------
+        actions
+            The k actions.
+        segments
+            The tree of s nodes.
+        pmf
+            (s, k) probabilities of each node; rows are normalised, then rounded to integers.
+        terms
+            As the field; by default no uniform share and no bounds.
+
+        Raises
+        ------
+        PolicyError
+            The probabilities do not fit the segments and actions, or the uniform share is none.
+        """
         rows = [to_shares((row / row.sum()).tolist()) for row in pmf]
-        return cls(actions, segments, np.array(rows, np.uint64), **options)
+        return cls(actions, segments, np.array(rows, np.uint64), terms or Terms())
 
     @property
     def kind(self) -> str:
@@ -71,17 +77,8 @@ class Table:
 
     @property
     def features(self) -> Features:
-        """None: the context does not matter."""
+        """No features: the context does not matter."""
         return Features()
-
-    @property
-    def version(self) -> str:
-        """The first 16 hexadecimal digits of the sha256 of what determines behaviour."""
-        return self._version
-
-    @cached_property
-    def _version(self) -> str:
-        return terms.version(self.behaviour())
 
     def behaviour(self) -> dict[str, Any]:
         """The plain form of all that decides which action is drawn, and with what probability."""
@@ -90,7 +87,7 @@ class Table:
             "actions": self.actions.to_json(),
             "segments": list(self.segments.paths),
             "shares": self.shares.tolist(),
-            **terms.common(self),
+            **self.terms.behaviour(),
         }
 
     def pmf(self, nodes: I64, context: F64 | None = None) -> F64:  # noqa: ARG002
@@ -100,16 +97,6 @@ class Table:
     def average(self) -> F64:
         """(s, k) the pmf of each node."""
         return self.shares / ONE
-
-    def check_period(self, first: int, last: int) -> None:
-        """Refuse periods in which this policy must not decide.
-
-        Raises
-        ------
-        PolicyError
-            One of the periods ``first`` to ``last`` is outside ``from_period`` to ``valid_until``.
-        """
-        terms.check_period(self, first, last)
 
 
 def uniform(actions: ActionSpace) -> Table:

@@ -127,7 +127,8 @@ class ServingConfig:
         else:
             do = "choose fallback uniform, refuse or a table policy"
             raise PolicyError(f"no action {NONE!r} to fall back to", f"{_WHERE} fallback", do)
-        return replace(table, arms=Arms(arms.control, 0.0, arms.salt), salt=salt, scope=scope)
+        terms = replace(table.terms, arms=Arms(arms.control, 0.0, arms.salt), salt=salt, scope=scope)
+        return replace(table, terms=terms)
 
 
 def _loaded(plain: Mapping[str, Any]) -> Table:

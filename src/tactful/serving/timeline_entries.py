@@ -10,7 +10,8 @@ from tactful.core.actions import ActionSpace
 from tactful.errors import PolicyError, TactfulError
 from tactful.policies.arms import Arms
 from tactful.policies.protocol import Published
-from tactful.policies.table import DEFAULT_SALT, Table
+from tactful.policies.table import Table
+from tactful.policies.terms import DEFAULT_SALT
 from tactful.serving.decider_config import ServingConfig
 from tactful.serving.folder import read
 from tactful.serving.periods import EPOCH, FIRST, LAST, MICROSECOND
@@ -25,20 +26,24 @@ class MismatchError(PolicyError):
 
 
 class Live(NamedTuple):
-    """Which policy decides a period: from and until when (None: no bound), and where it came from.
-
-    ``accepted_at`` is the time (ISO 8601, UTC) at which the decider took it; ``sha256`` is that of its
-    ``policy.json``, None for a policy that did not come from a folder; ``fallback`` says why there is none.
-    """
+    """Which policy decides a period, and where it came from."""
 
     version: str
+    """Version of the policy."""
     from_period: int | None
+    """First period that it decides; None where there is no bound."""
     until_period: int | None
+    """Last period that it decides; None where there is no bound."""
     accepted_at: str
+    """When the decider took it (ISO 8601, UTC)."""
     source: str
+    """Folder or registry that it came from."""
     sha256: str | None
+    """Of its ``policy.json``; None for a policy that did not come from a folder."""
     frozen: bool
+    """Whether newer policies are refused for now."""
     fallback: str | None
+    """Why no policy decides; None where one does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
