@@ -11,9 +11,9 @@ from scipy.stats import binom
 
 from logs import ABSORBING, BINARY, COUNT, OPENS, PLAIN, REAL, log_of, measured, random_log
 from tactful.core.log import Coded
-from tactful.diagnostics.calibration import calibration
+from tactful.diagnostics.calibration import find_miscalibration
 from tactful.diagnostics.check import check
-from tactful.diagnostics.finding import EACH
+from tactful.diagnostics.finding import TEST_LEVEL
 
 
 def of(found, level):
@@ -124,9 +124,9 @@ def test_propensities_of_drawn_logs_raise_no_alarm():
 
 def test_the_calibration_has_its_false_alarm_rate():
     """It may alarm in 1 of 10,000 sound logs: at most 2 of 1,000 with probability .9998."""
-    assert pytest.approx(1e-4) == EACH
-    alarms = sum(any(True for _ in calibration(vectors(seed, users=60, periods=2))) for seed in range(1000))
-    assert binom.sf(2, 1000, EACH) < 2e-4
+    assert pytest.approx(1e-4) == TEST_LEVEL
+    alarms = sum(any(True for _ in find_miscalibration(vectors(seed, users=60, periods=2))) for seed in range(1000))
+    assert binom.sf(2, 1000, TEST_LEVEL) < 2e-4
     assert alarms <= 2
 
 

@@ -13,7 +13,7 @@ from tactful.core.actions import ActionSpace
 from tactful.core.log import Measured
 from tactful.core.segments import Segments
 from tactful.diagnostics.check import check
-from tactful.diagnostics.drift import _tails, drift
+from tactful.diagnostics.drift import drift, tail_probability
 from tactful.errors import LogError, SpecError
 from tactful.models.conjugate.posterior import Conjugate
 from tactful.models.files import load, save
@@ -100,9 +100,10 @@ def test_a_new_segment_is_judged_by_its_parent(fitted):
 def test_rare_outcomes_have_negative_binomial_tails():
     one = np.array([1.0])
     m, v = 3.0, 0.7
-    found = _tails(ABSORBING, 1000 * one, 9 * one, m * one, m * one, 1.0, v * one)[0]
+    spread = {"independent": m * one, "dispersion": 1.0, "posterior_variance": v * one}
+    found = tail_probability(ABSORBING, 1000 * one, 9 * one, m * one, **spread)[0]
     assert found == pytest.approx(2 * nbinom.sf(8, m * m / v, m / (m + v)), rel=1e-9)
-    none = _tails(ABSORBING, 1000 * one, 0 * one, m * one, m * one, 1.0, v * one)[0]
+    none = tail_probability(ABSORBING, 1000 * one, 0 * one, m * one, **spread)[0]
     assert none == pytest.approx(2 * nbinom.cdf(0, m * m / v, m / (m + v)), rel=1e-9)
 
 

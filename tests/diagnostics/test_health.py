@@ -10,11 +10,12 @@ from scipy.stats import binom, chi2
 
 from logs import ABSORBING, BINARY, GRID, PLAIN, log_of, measured, random_log
 from tactful.core.log import Coded
-from tactful.diagnostics import calibration as tested
-from tactful.diagnostics import check as looked
+from tactful.diagnostics import check as checking
+from tactful.diagnostics.calibration import chi_squared
+from tactful.diagnostics.chance_tests import CHANCE_TESTS
 from tactful.diagnostics.check import check
-from tactful.diagnostics.finding import EACH, FALSE_ALARM, TESTS
-from tactful.diagnostics.strata import cells, kinds
+from tactful.diagnostics.finding import FALSE_ALARM, TEST_LEVEL, TESTS
+from tactful.diagnostics.strata import count_actions, stratifications
 from tactful.errors import LogError
 
 SHARES = {"policy": 0.7, "uniform": 0.3}
@@ -64,7 +65,16 @@ def replaced(log, rows, action, *, looked_up=True):
 
 
 def test_the_rate_is_shared_by_all_tests():
-    assert pytest.approx(FALSE_ALARM) == EACH * TESTS
+    assert pytest.approx(FALSE_ALARM) == TEST_LEVEL * TESTS
+    assert sum(test.parts for test in CHANCE_TESTS) <= TESTS
+
+
+def test_findings_that_rest_on_chance_belong_to_a_listed_test():
+    log = table_log(1, users=4000, sticky=True, quits=0.0)
+    lost = (np.random.default_rng(1).random(log.user_key.size) < 0.3)[log.user] & log.arm.equals("uniform")
+    findings = check(log.take(~lost), arms=SHARES).findings
+    listed = {code for test in CHANCE_TESTS for code in test.codes}
+    assert {"sticky", "sample-ratio", "survivorship"} <= {f.code for f in findings if f.p is not None} <= listed
 
 
 @pytest.mark.parametrize("make", [sound, table_log])
@@ -95,7 +105,7 @@ def test_an_override_names_the_action_and_the_share():
     (found,) = [f for f in check(replaced(log, rows, 0)).findings if f.code == "overrides"]
     assert "none was taken" in found.what
     assert 4 < float(found.what.split("as if ")[1].split(" %")[0]) < 6
-    assert found.p < EACH
+    assert found.p < TEST_LEVEL
 
 
 def test_a_fault_in_one_segment_alone_is_found_there():
@@ -122,8 +132,8 @@ def test_replacements_by_anything_show_by_the_size_of_the_probability():
 def test_chi2_is_pearsons_where_all_rows_have_one_pmf():
     log = table_log(3).take(np.arange(900))
     vector = np.tile([0.5, 0.3, 0.2], (log.n, 1))
-    overall = cells(log, vector, np.zeros(log.n, np.int64), 1)
-    found, df = tested._chi2(overall, vector)
+    overall = count_actions(log, vector, np.zeros(log.n, np.int64), 1)
+    found, df = chi_squared(overall, vector)
     wanted = log.n * vector[0]
     assert df == 2
     assert found == pytest.approx(np.sum((np.bincount(log.action, minlength=3) - wanted) ** 2 / wanted), rel=1e-9)
@@ -138,7 +148,7 @@ def test_chi2_has_its_distribution_where_rows_differ():
         action = (vector.cumsum(1) <= rng.random((600, 1)) * (1 - 1e-12)).sum(1)
         log = log_of(users=range(600), period=[0] * 600, action=action, outcomes=[], actions=GRID)
         wide = np.concatenate([vector, np.zeros((600, 1))], 1)
-        found, df = tested._chi2(cells(log, wide, np.zeros(600, np.int64), 1), wide)
+        found, df = chi_squared(count_actions(log, wide, np.zeros(600, np.int64), 1), wide)
         over += found > chi2.ppf(0.95, df)
     assert binom.cdf(0, 200, 0.05) + binom.sf(22, 200, 0.05) < 1e-3
     assert 1 <= over <= 22
@@ -146,8 +156,8 @@ def test_chi2_has_its_distribution_where_rows_differ():
 
 def test_cells_count_by_part():
     log = sound(5)
-    (kind, *_) = [k for k in kinds(log) if k.name == "segment"]
-    found = cells(log, log.propensities, kind.part, len(kind.names))
+    (kind, *_) = [k for k in stratifications(log) if k.name == "segment"]
+    found = count_actions(log, log.propensities, kind.stratum, len(kind.names))
     for g in np.unique(log.segment):
         rows = log.segment == g
         np.testing.assert_allclose(found.expected[g], log.propensities[rows].sum(0), rtol=1e-9)
@@ -258,9 +268,9 @@ def test_young_decisions_are_noted():
 
 
 def test_a_large_log_is_looked_at_in_part(monkeypatch):
-    monkeypatch.setattr(looked, "ROWS", 5000)
+    monkeypatch.setattr(checking, "TESTED_ROWS", 5000)
     log = table_log(1)
-    part = looked._part(log)
+    part = checking._sample(log)
     assert 4000 < part.n < 6000
     assert set(part.user_key[part.user]) == {k for k in part.user_key if k <= 5000 / log.n * 2**64} & set(log.user_key)
     assert codes(log) == set()

@@ -9,48 +9,63 @@ from typing import Any
 import numpy as np
 
 from tactful.core.log import Log
-from tactful.diagnostics.calibration import calibration
+from tactful.diagnostics.chance_tests import CHANCE_TESTS, Subject
 from tactful.diagnostics.drift import Disagreement, drift
 from tactful.diagnostics.finding import FALSE_ALARM, Finding
-from tactful.diagnostics.mean_weight import mean_weight, parts, uniform_weight
-from tactful.diagnostics.outcome_health import OutcomeHealth, look, unknown, zero_without_sends
-from tactful.diagnostics.sample_ratio import sample_ratio
-from tactful.diagnostics.stability import stability
-from tactful.diagnostics.sticky_draws import sticky
-from tactful.diagnostics.support import Support, questions, support_of
-from tactful.diagnostics.survivorship import survivorship
+from tactful.diagnostics.mean_weight import uniform_weight
+from tactful.diagnostics.outcome_health import (
+    OutcomeHealth,
+    find_unknown_outcomes,
+    find_zero_without_sends,
+    measure_outcome,
+)
+from tactful.diagnostics.support import Support, answerable, find_few_users, find_never_logged, tabulate_support
 from tactful.evaluation.opt_out_price import Price, price_of_log
 from tactful.models.base import Posterior
-from tactful.ope.reliability import WEAK_USERS
+from tactful.ope.reliability import Health
 
-ROWS = 300_000
+TESTED_ROWS = 300_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """The health of a log; ``can`` and ``cannot`` say in words what may be asked of it.
-
-    ``false_alarm`` is the share of sound logs in which any finding that rests on chance appears. ``drift`` holds the
-    recent data against a posterior, ``price`` what an opt-out costs, where they could be had.
-    """
+    """The health of a log."""
 
     n: int
+    """Decisions."""
     users: int
+    """Users who decide."""
     periods: int
+    """Periods with a decision."""
     segments: int
+    """Segments with a decision."""
     actions: int
+    """Size of the action space."""
     arms: Mapping[str, int]
+    """Decisions by experiment arm."""
     propensities_are: str
+    """``logged``, ``estimated`` or ``absent``."""
     outcomes: Sequence[OutcomeHealth]
+    """How much is known of each outcome."""
     support: Sequence[Support]
+    """How much there is of each action."""
     uniform: Mapping[str, float]
+    """Weights of the uniform policy: ``ess``, ``max_weight``, ``mean_weight`` and its standard error ``mean_se``.
+    Empty without propensities."""
     findings: Sequence[Finding]
+    """What a reader of the log has to know; empty for a sound log."""
     can: Sequence[str]
+    """What may be asked of the log, in words."""
     cannot: Sequence[str]
+    """What may not, and why."""
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Rows that the log was read without, by reason."""
     false_alarm: float = FALSE_ALARM
+    """Share of sound logs in which any finding that rests on chance appears."""
     drift: Sequence[Disagreement] = ()
+    """Newer rows against a posterior, if one was named."""
     price: Price | None = None
+    """What an opt-out costs, where the log can say it."""
 
     def to_json(self) -> dict[str, Any]:
         """The plain form that ``tactful check --json`` prints."""
@@ -69,75 +84,79 @@ def check(log: Log, *, posterior: Posterior | None = None, arms: Mapping[str, fl
     arms
         The share of users that each experiment arm was meant to have, for the sample-ratio test.
 
+    Returns
+    -------
+    Check
+        Counts, support, findings, and what can and cannot be asked. A sound log has a finding that rests on chance
+        with probability ``false_alarm`` at most.
+
     Raises
     ------
     LogError
         ``arms`` are no shares of the log's arms, or the posterior has other actions or outcomes.
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> health = tt.check(tt.World().simulate(300, 4, seed=1).log)
+    >>> health.n, health.users, health.propensities_are
+    (1188, 300, 'logged')
+    >>> [(finding.level, finding.code) for finding in health.findings]
+    [('note', 'zero-under-none')]
+    >>> health.can[0]
+    'fit a policy on engaged, opens, opted_out'
     """
-    outcomes = [look(log, o) for o in log.outcomes]
-    support = list(support_of(log))
-    part = _part(log)
-    said, weighed = _weights(log, part)
-    apart = drift(log, posterior) if posterior is not None else []
+    outcomes = [measure_outcome(log, o) for o in log.outcomes]
+    support = list(tabulate_support(log))
+    sample = _sample(log)
+    uniform = None if log.propensity is None else Health.of(uniform_weight(log, log.propensity), log.user)
+    disagreements = drift(log, posterior) if posterior is not None else []
+    subject = Subject(log, sample, arms, uniform)
     findings = [
-        *_findings(log, outcomes, support),
-        *weighed,
-        *_tests(log, part, arms),
-        *(d.finding() for d in apart if d.alarm),
+        *_certain_findings(log, outcomes, support),
+        *(finding for test in CHANCE_TESTS for finding in test.find(subject)),
+        *(d.finding() for d in disagreements if d.alarm),
     ]
-    can, cannot = questions(log, outcomes, support)
-    counted = {name: int(c) for name, c in zip(log.arm.names, np.bincount(log.arm.code), strict=False)}
+    can, cannot = answerable(log, outcomes, support)
     return Check(
         n=log.n,
         users=log.users,
         periods=int(np.unique(log.period).size),
         segments=int(np.unique(log.segment).size),
         actions=log.actions.k,
-        arms=counted,
+        arms={name: int(c) for name, c in zip(log.arm.names, np.bincount(log.arm.code), strict=False)},
         propensities_are=log.provenance,
         outcomes=outcomes,
         support=support,
-        uniform=said,
+        uniform={} if uniform is None else _weight_summary(uniform),
         findings=findings,
         can=can,
         cannot=cannot,
         left_out=dict(log.left_out),
-        drift=apart,
-        price=price_of_log(part),
+        drift=disagreements,
+        price=price_of_log(sample),
     )
 
 
-def _part(log: Log) -> Log:
-    """All of a log, or of a large one as many users, by their keys, as have some 300,000 rows: enough for any test."""
-    if log.n <= ROWS:
+def _sample(log: Log) -> Log:
+    """All of a log, or of a large one as many users, by their keys, as have some 300,000 rows."""
+    if log.n <= TESTED_ROWS:
         return log
-    return log.take((log.user_key <= np.uint64(ROWS / log.n * 2**64))[log.user])
+    return log.take((log.user_key <= np.uint64(TESTED_ROWS / log.n * 2**64))[log.user])
 
 
-def _weights(log: Log, part: Log) -> tuple[dict[str, float], list[Finding]]:
-    if log.propensity is None:
-        return {}, []
-    weight = uniform_weight(log, log.propensity)
-    said, off = mean_weight(log, weight)
-    return said, list(off) or list(parts(part))
-
-
-def _findings(log: Log, outcomes: Sequence[OutcomeHealth], support: Sequence[Support]) -> Iterator[Finding]:
+def _certain_findings(log: Log, outcomes: Sequence[OutcomeHealth], support: Sequence[Support]) -> Iterator[Finding]:
     """What no chance is involved in."""
-    if never := [s.action for s in support if s.n == 0]:
-        yield Finding(
-            "warning", f"never logged: {', '.join(never)}; nothing can be said of them from this log", "never-logged"
-        )
-    yield from unknown(log, outcomes)
-    yield from zero_without_sends(log)
-    if log.users < WEAK_USERS:
-        yield Finding("warning", f"{log.users} users: intervals by user are rough below {WEAK_USERS}", "few-users")
+    yield from find_never_logged(support)
+    yield from find_unknown_outcomes(log, outcomes)
+    yield from find_zero_without_sends(log)
+    yield from find_few_users(log)
 
 
-def _tests(log: Log, part: Log, arms: Mapping[str, float] | None) -> Iterator[Finding]:
-    """What rests on chance; one false-alarm rate for all of it."""
-    yield from calibration(part)
-    yield from sticky(part)
-    yield from sample_ratio(log, arms)
-    yield from survivorship(log)
-    yield from stability(part)
+def _weight_summary(health: Health) -> dict[str, float]:
+    return {
+        "ess": health.ess,
+        "max_weight": health.max_weight,
+        "mean_weight": health.mean_weight,
+        "mean_se": health.mean_se,
+    }

@@ -13,27 +13,32 @@ from tactful.core.log import Log
 from tactful.core.outcomes import Outcome
 from tactful.diagnostics.finding import FALSE_ALARM, Finding
 from tactful.errors import LogError, SpecError
-from tactful.models.base import Posterior
+from tactful.models.base import Posterior, ProvidesWatermarks
 
-DRAWS = 512
-NORMAL = 100.0  # events and non-events expected, from which a binary outcome's sum is taken as normal
+PREDICTIVE_DRAWS = 512
+MIN_NORMAL = 100.0  # events and non-events expected, from which a binary outcome's sum is taken as normal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Disagreement:
-    """One outcome in one segment: the mean that was ``observed`` in ``n`` recent decisions and the one ``expected``.
-
-    ``p`` is adjusted for all segments and outcomes (Holm); ``alarm`` where it is below the false-alarm rate.
-    """
+    """Recent decisions of one segment against what a posterior expects of them, for one outcome."""
 
     segment: str
+    """Path of the segment; empty for the root."""
     outcome: str
+    """The outcome."""
     n: int
+    """Recent decisions whose outcome is known."""
     observed: float
+    """Mean per decision in them."""
     expected: float
+    """Mean per decision that the posterior predicts for the same actions."""
     se: float
+    """Standard error of the difference: of the posterior, and of the outcome with its dispersion by user."""
     p: float
+    """Two-sided p-value, adjusted for all segments and outcomes (Holm 1979)."""
     alarm: bool = False
+    """Whether ``p`` is below the false-alarm rate."""
 
     def finding(self) -> Finding:
         """What a check says of it."""
@@ -67,6 +72,8 @@ def drift(
         Look at rows decided from then on (µs UTC), instead of after the watermark.
     false_alarm
         Probability that any segment or outcome raises an alarm if nothing has changed.
+    seed
+        Of the posterior's draws.
 
     Returns
     -------
@@ -84,74 +91,114 @@ def drift(
         raise SpecError(f"a false-alarm rate of {false_alarm}", "drift", "choose it between 0 and 1")
     if posterior.actions.names != log.actions.names or not set(posterior.outcomes) & set(log.outcomes):
         raise LogError("other actions or outcomes than the posterior was fitted on", do="use the same spec")
-    marks: Mapping[str, int] = getattr(posterior, "watermarks", {})
-    found: list[Disagreement] = []
+    watermarks: Mapping[str, int] = posterior.watermarks if isinstance(posterior, ProvidesWatermarks) else {}
+    disagreements: list[Disagreement] = []
     for o in (o for o in posterior.outcomes if o in log.outcomes):
         rows = log.outcomes[o].known
-        mark = marks.get(o) if since_us is None else since_us - 1
-        if mark is not None and log.decided_at is not None:
-            rows = rows & (log.decided_at > mark)
+        watermark = watermarks.get(o) if since_us is None else since_us - 1
+        if watermark is not None and log.decided_at is not None:
+            rows = rows & (log.decided_at > watermark)
         if rows.any():
-            found += _of(log.take(rows), posterior, o, seed)
-    return _holm(found, false_alarm)
+            disagreements += _by_segment(log.take(rows), posterior, o, seed)
+    return _holm(disagreements, false_alarm)
 
 
-def _of(log: Log, posterior: Posterior, outcome: str, seed: int) -> Iterator[Disagreement]:
-    node = posterior.segments.locate(log.segments)[log.segment]
-    parts, part = np.unique(log.segment, return_inverse=True)
+def _by_segment(log: Log, posterior: Posterior, outcome: str, seed: int) -> Iterator[Disagreement]:
+    node = posterior.segments.locate(log.segments)
+    segments, segment = np.unique(log.segment, return_inverse=True)
     k, spec, y = log.actions.k, log.outcomes[outcome].spec, log.outcomes[outcome].value
-    mu = posterior.mean(outcome)[node, log.action]
-    n = np.bincount(part).astype(np.float64)
-    observed, expected = (np.bincount(part, x).astype(np.float64) for x in (y, mu))
-    count = np.bincount(part * k + log.action, minlength=parts.size * k).reshape(-1, k).astype(np.float64)
-    at = posterior.segments.locate(log.segments)[parts]
-    sums = np.einsum("mga,ga->mg", posterior.draws(outcome, DRAWS, seed)[:, at], count)
-    alone = np.bincount(part, _variance(spec, mu)).astype(np.float64)
-    scale = _dispersion(spec, log.user, part, y - mu, float(alone.sum()))
-    p = _tails(spec, n, observed, expected, alone, scale, sums.var(0, ddof=1))
-    se = np.sqrt(scale * alone + sums.var(0, ddof=1)) / n
-    paths = [log.segments.paths[int(s)] for s in parts]
-    for g, path in enumerate(paths):
-        mean, wanted = float(observed[g] / n[g]), float(expected[g] / n[g])
-        yield Disagreement(path, outcome, int(n[g]), mean, wanted, float(se[g]), float(p[g]))
+    mu = posterior.mean(outcome)[node[log.segment], log.action]
+    n = np.bincount(segment).astype(np.float64)
+    observed, expected = (np.bincount(segment, x).astype(np.float64) for x in (y, mu))
+    count = np.bincount(segment * k + log.action, minlength=segments.size * k).reshape(-1, k).astype(np.float64)
+    draws = posterior.draws(outcome, PREDICTIVE_DRAWS, seed)[:, node[segments]]
+    posterior_variance = np.einsum("mga,ga->mg", draws, count).var(0, ddof=1)
+    independent = np.bincount(segment, _variance(spec, mu)).astype(np.float64)
+    dispersion = _dispersion(spec, log.user, segment, y - mu, float(independent.sum()))
+    p = tail_probability(
+        spec,
+        n,
+        observed,
+        expected,
+        independent=independent,
+        dispersion=dispersion,
+        posterior_variance=posterior_variance,
+    )
+    se = np.sqrt(dispersion * independent + posterior_variance) / n
+    for g, s in enumerate(segments):
+        yield Disagreement(
+            segment=log.segments.paths[int(s)],
+            outcome=outcome,
+            n=int(n[g]),
+            observed=float(observed[g] / n[g]),
+            expected=float(expected[g] / n[g]),
+            se=float(se[g]),
+            p=float(p[g]),
+        )
 
 
 def _variance(spec: Outcome, mu: F64) -> F64:
-    """(n,) of one outcome, up to the dispersion: p(1 − p), the mean of a count, 1 for real outcomes."""
+    """(n,) of an outcome with mean ``mu``, up to the dispersion: p(1 − p), the mean of a count, 1 for real outcomes."""
     if spec.kind == "real":
         return np.ones_like(mu)
     return mu * (1 - mu) if spec.kind == "binary" else np.maximum(mu, 0.0)
 
 
-def _dispersion(spec: Outcome, user: I64, part: I64, residual: F64, alone: float) -> float:
+def _dispersion(spec: Outcome, user: I64, segment: I64, residual: F64, independent: float) -> float:
     """Squares of users' summed residuals within a segment over what independent rows would give; at least 1."""
-    centred = residual - (np.bincount(part, residual) / np.bincount(part))[part]
-    _, group = np.unique(part * (int(user.max()) + 1) + user, return_inverse=True)
-    found = float(np.sum(np.bincount(group, centred) ** 2)) / max(alone, 1e-12)
-    return found if spec.kind == "real" else max(1.0, found)
+    centred = residual - (np.bincount(segment, residual) / np.bincount(segment))[segment]
+    _, group = np.unique(segment * (int(user.max()) + 1) + user, return_inverse=True)
+    ratio = float(np.sum(np.bincount(group, centred) ** 2)) / max(independent, 1e-12)
+    return ratio if spec.kind == "real" else max(1.0, ratio)
 
 
-def _tails(spec: Outcome, n: F64, seen: F64, wanted: F64, alone: F64, scale: float, spread: F64) -> F64:
-    """(g,) two-sided probabilities of sums as far from ``wanted`` as those that were ``seen``."""
-    normal = 2 * ndtr(-np.abs(seen - wanted) / np.sqrt(np.maximum(scale * alone + spread, 1e-300)))
+def tail_probability(
+    spec: Outcome,
+    n: F64,
+    observed: F64,
+    expected: F64,
+    *,
+    independent: F64,
+    dispersion: float,
+    posterior_variance: F64,
+) -> F64:
+    """(g,) two-sided probabilities of sums as far from what is expected as those observed.
+
+    Parameters
+    ----------
+    spec
+        The outcome. Real outcomes, and those of many events, have normal tails; others those of Gamma–Poisson sums.
+    n
+        (g,) decisions.
+    observed, expected
+        (g,) sums over them.
+    independent
+        (g,) variance of a sum of independent decisions.
+    dispersion
+        Factor on that variance, from what rows of one user have in common.
+    posterior_variance
+        (g,) of the expected sum.
+    """
+    sd = np.sqrt(np.maximum(dispersion * independent + posterior_variance, 1e-300))
+    normal = 2 * ndtr(-np.abs(observed - expected) / sd)
     if spec.kind == "real":
         return np.minimum(normal, 1.0)
     # Gamma–Poisson: mean m, variance m + v, in units of the dispersion.
-    m, v = np.maximum(wanted / scale, 1e-12), spread / scale**2
+    m, v = np.maximum(expected / dispersion, 1e-12), posterior_variance / dispersion**2
     v = np.maximum(v, 1e-6 * m)
     shape, share = m * m / v, m / (m + v)
-    x = seen / scale
-    most = betainc(shape, x + 1, share)
-    least = np.where(x > 0, betainc(np.maximum(x, 1e-12), shape, 1 - share), 1.0)
-    exact = np.minimum(2 * np.minimum(most, least), 1.0)
-    both = np.minimum(wanted, n - wanted if spec.kind == "binary" else wanted) / scale
-    return np.where(both >= NORMAL, np.minimum(normal, 1.0), exact)
+    x = observed / dispersion
+    upper = betainc(shape, x + 1, share)
+    lower = np.where(x > 0, betainc(np.maximum(x, 1e-12), shape, 1 - share), 1.0)
+    gamma_poisson = np.minimum(2 * np.minimum(upper, lower), 1.0)
+    rarer = np.minimum(expected, n - expected if spec.kind == "binary" else expected) / dispersion
+    return np.where(rarer >= MIN_NORMAL, np.minimum(normal, 1.0), gamma_poisson)
 
 
-def _holm(found: list[Disagreement], rate: float) -> list[Disagreement]:
+def _holm(disagreements: list[Disagreement], false_alarm: float) -> list[Disagreement]:
     """The least likely first, their p adjusted for all of them. Reference: Holm 1979."""
-    ranked, above, out = sorted(found, key=lambda d: d.p), 0.0, list[Disagreement]()
+    ranked, p, adjusted = sorted(disagreements, key=lambda d: d.p), 0.0, list[Disagreement]()
     for i, d in enumerate(ranked):
-        above = min(1.0, max(above, d.p * (len(ranked) - i)))
-        out.append(replace(d, p=above, alarm=above < rate))
-    return out
+        p = min(1.0, max(p, d.p * (len(ranked) - i)))
+        adjusted.append(replace(d, p=p, alarm=p < false_alarm))
+    return adjusted

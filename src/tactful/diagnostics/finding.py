@@ -5,23 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Level = Literal["error", "warning", "note"]
+Severity = Literal["error", "warning", "note"]
+
 FALSE_ALARM = 1e-3
-"""Share of sound logs that may raise any of the alarms that rest on chance."""
+"""Share of sound logs in which any test that rests on chance may raise an alarm."""
 TESTS = 10
-"""Such tests; each has an equal part of the rate, and divides it again over all that it looks at."""
-EACH = FALSE_ALARM / TESTS
+"""Into how many equal parts that share is divided; ``chance_tests.CHANCE_TESTS`` lists the tests and their parts."""
+TEST_LEVEL = FALSE_ALARM / TESTS
+"""Significance level of one part. A test divides it again over all segments, actions and periods it looks at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something to know: an ``error`` makes answers wrong, a ``warning`` makes them weak.
+    """Something that a reader of the log has to know."""
 
-    ``code`` names the test and does not change with the wording. ``p`` bounds the probability that a sound log looks
-    like this; None where no chance is involved.
-    """
-
-    level: Level
+    level: Severity
+    """An ``error`` makes answers wrong, a ``warning`` makes them weak, and a ``note`` explains."""
     what: str
+    """One line: what was found, where, and what to do."""
     code: str
+    """The name of the test; it does not change with the wording."""
     p: float | None = None
+    """Bound on the probability that a sound log looks like this; None where no chance is involved."""

@@ -10,32 +10,44 @@ from tactful.core.log import Log
 from tactful.diagnostics.finding import Finding
 
 FEW_ROWS = 30
-YOUNG = 0.25  # share of decisions too young for an outcome from which a corrected rate is worth having
+YOUNG_SHARE = 0.25  # of decisions too young for an outcome, from which a corrected rate is worth having
+MIN_MEAN_WITH_SENDS = 0.01  # from which a mean of 0 without sends is remarkable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeHealth:
-    """One outcome: ``known`` rows and their mean, rows still ``immature``, and ``missing`` ones past their window."""
+    """How much is known of one outcome."""
 
     name: str
+    """The outcome."""
     kind: str
+    """``binary``, ``count`` or ``real``."""
     known: int
+    """Rows whose value is known."""
     immature: int
+    """Rows that are younger than the outcome's window."""
     missing: int
+    """Rows past the window whose value is unknown all the same."""
     mean: float | None
+    """Mean of the known values, None where there are none."""
 
 
-def look(log: Log, name: str) -> OutcomeHealth:
+def measure_outcome(log: Log, name: str) -> OutcomeHealth:
     """Count what is known of one outcome."""
     measured = log.outcomes[name]
     known = measured.known
-    mean = float(measured.value[known].mean()) if known.any() else None
-    immature, missing = int((~measured.mature).sum()), int(log.missing((name,)).sum())
-    return OutcomeHealth(name, measured.spec.kind, int(known.sum()), immature, missing, mean)
+    return OutcomeHealth(
+        name=name,
+        kind=measured.spec.kind,
+        known=int(known.sum()),
+        immature=int((~measured.mature).sum()),
+        missing=int(log.missing((name,)).sum()),
+        mean=float(measured.value[known].mean()) if known.any() else None,
+    )
 
 
-def unknown(log: Log, outcomes: Sequence[OutcomeHealth]) -> Iterator[Finding]:
-    """Errors ``missing``, warnings ``immature`` and notes ``young``; no chance is involved."""
+def find_unknown_outcomes(log: Log, outcomes: Sequence[OutcomeHealth]) -> Iterator[Finding]:
+    """Find outcomes that are not known: errors ``missing``, warnings ``immature``, notes ``young``; without chance."""
     for o in outcomes:
         if o.missing:
             yield Finding(
@@ -45,7 +57,7 @@ def unknown(log: Log, outcomes: Sequence[OutcomeHealth]) -> Iterator[Finding]:
             )
         if o.known == 0:
             yield Finding("warning", f"{o.name}: no value is mature yet", "immature")
-        elif o.kind == "binary" and o.immature > YOUNG * log.n:
+        elif o.kind == "binary" and o.immature > YOUNG_SHARE * log.n:
             yield Finding(
                 "note",
                 f"{o.name}: {100 * o.immature / log.n:.0f} % of the decisions are too young to count; a rate that uses "
@@ -54,15 +66,17 @@ def unknown(log: Log, outcomes: Sequence[OutcomeHealth]) -> Iterator[Finding]:
             )
 
 
-def zero_without_sends(log: Log) -> Iterator[Finding]:
-    """Note ``zero-under-none``: an outcome that never happens under ``none`` and does otherwise."""
+def find_zero_without_sends(log: Log) -> Iterator[Finding]:
+    """Find outcomes that never happen under ``none`` and do otherwise: notes ``zero-under-none``."""
     if NONE not in log.actions.names:
         return
     quiet = log.action == log.actions.index(NONE)
     for name, m in log.outcomes.items():
         known = m.known
-        silent, sent = m.value[known & quiet], m.value[known & ~quiet]
-        if m.spec.kind != "real" and silent.size >= FEW_ROWS and not silent.any() and sent.size and sent.mean() > 0.01:
+        unsent, sent = m.value[known & quiet], m.value[known & ~quiet]
+        if m.spec.kind == "real" or unsent.size < FEW_ROWS or unsent.any() or not sent.size:
+            continue
+        if sent.mean() > MIN_MEAN_WITH_SENDS:
             yield Finding(
                 "note",
                 f"{name} is always 0 under 'none': if it cannot happen without a send, a policy for it only learns to "

@@ -9,34 +9,56 @@ import numpy as np
 
 from tactful.core.estimate import effective_sample_size
 from tactful.core.log import Log
+from tactful.diagnostics.finding import Finding
 from tactful.diagnostics.outcome_health import OutcomeHealth
 from tactful.ope.reliability import REFUSE_ESS, WEAK_ESS, WEAK_EVENTS, WEAK_USERS, weighted_events
+
+SHOWN_ACTIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """One action: how often it was logged, its smallest propensity, and the effective rows for ``always:`` it."""
+    """What a log holds of one action."""
 
     action: str
+    """Name of the action."""
     n: int
+    """Decisions in which it was taken."""
     share: float
+    """Of all decisions."""
     min_propensity: float | None
+    """Smallest propensity with which it was taken; None without propensities or where it never was."""
     ess: float | None
+    """Effective sample size of the policy ``always:`` it; None as above."""
 
 
-def support_of(log: Log) -> Iterator[Support]:
-    """The support table."""
+def tabulate_support(log: Log) -> Iterator[Support]:
+    """Support of every action, in their order."""
     count = np.bincount(log.action, minlength=log.actions.k)
     for a, name in enumerate(log.actions.names):
-        least = ess = None
+        smallest = ess = None
         if log.propensity is not None and count[a]:
             p = log.propensity[log.action == a]
-            least, ess = float(p.min()), effective_sample_size(1 / p)
-        yield Support(name, int(count[a]), float(count[a] / log.n), least, ess)
+            smallest, ess = float(p.min()), effective_sample_size(1 / p)
+        yield Support(name, int(count[a]), float(count[a] / log.n), smallest, ess)
 
 
-def questions(log: Log, outcomes: Sequence[OutcomeHealth], support: Sequence[Support]) -> tuple[list[str], list[str]]:
-    """What can and what cannot be asked, in words."""
+def find_never_logged(support: Sequence[Support]) -> Iterator[Finding]:
+    """Find actions that were never taken: a warning ``never-logged``."""
+    if never := [s.action for s in support if s.n == 0]:
+        yield Finding(
+            "warning", f"never logged: {', '.join(never)}; nothing can be said of them from this log", "never-logged"
+        )
+
+
+def find_few_users(log: Log) -> Iterator[Finding]:
+    """Find that a log has too few users for intervals: a warning ``few-users``."""
+    if log.users < WEAK_USERS:
+        yield Finding("warning", f"{log.users} users: intervals by user are rough below {WEAK_USERS}", "few-users")
+
+
+def answerable(log: Log, outcomes: Sequence[OutcomeHealth], support: Sequence[Support]) -> tuple[list[str], list[str]]:
+    """List what can and what cannot be asked of a log, in words."""
     can: list[str] = []
     cannot: list[str] = []
     learnable = [o.name for o in outcomes if o.known]
@@ -47,27 +69,27 @@ def questions(log: Log, outcomes: Sequence[OutcomeHealth], support: Sequence[Sup
             "chosen for it; randomise a slice first (tactful init)"
         )
         cannot.append("trust a fitted policy: it may have learnt who was chosen rather than what works")
-        return can, cannot
-    if log.provenance == "estimated":
+    elif log.provenance == "estimated":
         can.append("evaluate off-policy, at best weakly: estimated propensities assume no hidden confounding")
         cannot.append("promote a policy on estimated propensities")
-        return can, cannot
-    if log.users < 2:
+    elif log.users < 2:
         cannot.append("evaluate anything: there is a single user")
-        return can, cannot
-    can.append("evaluate policies off-policy, one-step: sends that change later periods are left out")
-    effective = {s.action: s.ess or 0.0 for s in support}
-    strong = [a for a, ess in effective.items() if ess >= WEAK_ESS and _reliable(log, log.actions.index(a))]
-    if strong:
-        can.append(f"evaluate with a reliable interval, on the whole log: {_always(strong)}")
-    if weak := [a for a, ess in effective.items() if ess >= REFUSE_ESS and a not in strong]:
-        can.append(f"evaluate weakly: {_always(weak)}")
-    if starved := [a for a, ess in effective.items() if ess < REFUSE_ESS]:
-        cannot.append(f"evaluate, for want of {REFUSE_ESS:.0f} effective rows: {_always(starved)}")
-    rare = [o for o in outcomes if o.kind != "real" and o.mean is not None and o.known * o.mean < WEAK_EVENTS]
-    if rare:
-        cannot.append(f"bound {', '.join(o.name for o in rare)} reliably: fewer than {WEAK_EVENTS:.0f} events")
+    else:
+        can.append("evaluate policies off-policy, one-step: sends that change later periods are left out")
+        reliable, weak, starved = _by_reliability(log, support)
+        can += [f"evaluate with a reliable interval, on the whole log: {_always(reliable)}"] * bool(reliable)
+        can += [f"evaluate weakly: {_always(weak)}"] * bool(weak)
+        cannot += [f"evaluate, for want of {REFUSE_ESS:.0f} effective rows: {_always(starved)}"] * bool(starved)
+        cannot += _unboundable(outcomes)
     return can, cannot
+
+
+def _by_reliability(log: Log, support: Sequence[Support]) -> tuple[list[str], list[str], list[str]]:
+    """Actions whose policy ``always:`` them would get a reliable estimate, a weak one, and none."""
+    effective = {s.action: s.ess or 0.0 for s in support}
+    reliable = [a for a, ess in effective.items() if ess >= WEAK_ESS and _reliable(log, log.actions.index(a))]
+    weak = [a for a, ess in effective.items() if ess >= REFUSE_ESS and a not in reliable]
+    return reliable, weak, [a for a, ess in effective.items() if ess < REFUSE_ESS]
 
 
 def _reliable(log: Log, action: int) -> bool:
@@ -83,6 +105,12 @@ def _reliable(log: Log, action: int) -> bool:
     )
 
 
+def _unboundable(outcomes: Sequence[OutcomeHealth]) -> list[str]:
+    rare = [o.name for o in outcomes if o.kind != "real" and o.mean is not None and o.known * o.mean < WEAK_EVENTS]
+    return [f"bound {', '.join(rare)} reliably: fewer than {WEAK_EVENTS:.0f} events"] if rare else []
+
+
 def _always(actions: list[str]) -> str:
-    shown = ", ".join(f"always:{a}" for a in actions[:4])
-    return shown + (f" and {len(actions) - 4} more actions" if len(actions) > 4 else "")
+    shown = ", ".join(f"always:{a}" for a in actions[:SHOWN_ACTIONS])
+    hidden = len(actions) - SHOWN_ACTIONS
+    return shown + (f" and {hidden} more actions" if hidden > 0 else "")
