@@ -21,7 +21,7 @@ from tactful.core.draw import user_keys
 from tactful.core.log import Coded, Measured
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
-from tactful.diagnostics.calibration import calibration
+from tactful.diagnostics.calibration import find_miscalibration
 from tactful.diagnostics.finding import FALSE_ALARM, TESTS
 
 HERE = Path(__file__).parent
@@ -31,7 +31,10 @@ SMALL = {"seed": 77, "sound": 6, "alone": 4, "faulty": 2, "users": 2500, "period
 ACTIONS = tt.ActionSpace.grid(["08:00", "12:00", "18:00"], [1, 3, 7])
 PATHS = ("ios/new", "ios/core", "web/new", "web/core")
 SHARES = {"policy": 0.8, "uniform": 0.2}
-OUTCOMES = (Outcome("engaged", "count", window_us=7 * DAY_US), Outcome("opted_out", "binary", window_us=7 * DAY_US, absorbing=True))
+OUTCOMES = (
+    Outcome("engaged", "count", window_us=7 * DAY_US),
+    Outcome("opted_out", "binary", window_us=7 * DAY_US, absorbing=True),
+)
 CHANCE = {"overrides", "calibration", "weights", "propensities", "sticky", "sample-ratio", "survivorship", "attrition",
           "policy-drift"}  # fmt: skip
 Array = Any
@@ -74,10 +77,10 @@ def simulate(kind: str, settings: Mapping[str, Any], rng: np.random.Generator, *
     values = rng.poisson(0.5 + 0.1 * sends[kept]).astype(float), quit_at[kept].astype(float)
     version = Coded(week[kept], tuple(f"w{i}" for i in range(periods))) if kind == "weekly" else Coded.constant("v1", n)
     return tt.Log(
-        ACTIONS, tree, who[kept], ids, user_keys(ids), 2900 + week[kept],
-        np.array([tree.index(p) for p in PATHS])[of_user][who[kept]], action[kept],
-        Coded(arm[who[kept]], ("policy", "uniform")), version, Coded.constant("", n),
-        {o.name: Measured(o, v, np.ones(n, bool)) for o, v in zip(OUTCOMES, values, strict=True)},
+        actions=ACTIONS, segments=tree, user=who[kept], user_ids=ids, user_key=user_keys(ids), period=2900 + week[kept],
+        segment=np.array([tree.index(p) for p in PATHS])[of_user][who[kept]], action=action[kept],
+        arm=Coded(arm[who[kept]], ("policy", "uniform")), policy=version, scope=Coded.constant("", n),
+        outcomes={o.name: Measured(o, v, np.ones(n, bool)) for o, v in zip(OUTCOMES, values, strict=True)},
         decided_at=ACTIONS.origin_us + (2900 + week[kept]) * 7 * DAY_US,
         propensity=vector[kept, action[kept]], propensities=vector[kept], eligible=may[kept],
         context=dose[kept, None] if kind == "context" else None,
@@ -229,7 +232,7 @@ def alone(settings: Mapping[str, Any]) -> dict[str, Any]:
     alarms = 0
     for seed in range(settings["alone"]):
         log = simulate(KINDS[seed % len(KINDS)], settings, np.random.default_rng((settings["seed"], 99, seed)))
-        alarms += any(True for _ in calibration(log))
+        alarms += any(True for _ in find_miscalibration(log))
     print(f"health, overrides alone: {alarms} of {settings['alone']}", file=sys.stderr, flush=True)
     return {"logs": settings["alone"], "with an alarm": alarms}
 
