@@ -1,45 +1,57 @@
-"""The kernel's keyed BLAKE2b is hashlib's."""
+"""BLAKE2b in batch is hashlib's, keyed or not."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.draw import number, user_word
-from tactful.batch import keys
-from tactful.batch.keys import text_keys
-from tactful.core import parallel
-from tactful.core.draw import draw_key, uniform, user_key, user_keys
-from tactful.kernels.blake2b import uniforms
-from tactful.policies.arms import Arms
+from tactful.core.draw import draw_key, uniform, user_key
+from tactful.kernels import blake2b as kernels
 
 I64 = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([-(2**63), -1, 0, 1, 2**63 - 1])
 U64 = st.integers(0, 2**64 - 1) | st.sampled_from([0, 2**64 - 1])
+LENGTHS = [0, 1, 7, 8, 9, 127, 128, 129, 255, 256, 257, 1000]  # of texts: a block holds 128 bytes
 
 
-def batch(users, periods, key):
-    out = np.empty(len(users), np.uint32)
-    words = np.frombuffer(key, "<u8").astype(np.uint64)
-    uniforms(np.array(users, np.uint64), np.array(periods, np.int64), words, out)
+def keys(texts):
+    out = np.empty(len(texts), np.uint64)
+    ends = np.cumsum([len(t) for t in texts], dtype=np.int64)
+    kernels.keys(np.frombuffer(b"".join(texts), np.uint8), ends, out)
     return out.tolist()
 
 
-@given(st.lists(st.tuples(U64, I64), min_size=1, max_size=5), st.binary(min_size=32, max_size=32))
+def uniforms(users, periods, key):
+    out = np.empty(len(users), np.uint32)
+    words = np.frombuffer(key, "<u8").astype(np.uint64)
+    kernels.uniforms(np.array(users, np.uint64), np.array(periods, np.int64), words, out)
+    return out.tolist()
+
+
+def little(digest):
+    return int.from_bytes(digest, "little")
+
+
+@given(st.lists(st.binary(max_size=300) | st.sampled_from(LENGTHS).map(bytes), max_size=6))
+def test_keys_of_texts_one_after_the_other(texts):
+    assert keys(texts) == [little(blake2b(t, digest_size=8).digest()) for t in texts]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_keys_of_texts_at_the_ends_of_blocks(length):
+    text = bytes(i % 251 for i in range(length))
+    assert keys([text, b"", text]) == [little(blake2b(t, digest_size=8).digest()) for t in (text, b"", text)]
+
+
+@given(st.lists(st.tuples(U64, I64), max_size=5), st.binary(min_size=32, max_size=32))
 def test_every_row_is_the_upper_half_of_hashlibs_digest(rows, key):
-    users, periods = zip(*rows, strict=True)
-    expected = [
-        int.from_bytes(
-            blake2b(u.to_bytes(8, "little") + p.to_bytes(8, "little", signed=True), key=key, digest_size=8).digest()[
-                4:
-            ],
-            "little",
-        )
-        for u, p in rows
-    ]
-    assert batch(users, periods, key) == expected
+    texts = [u.to_bytes(8, "little") + p.to_bytes(8, "little", signed=True) for u, p in rows]
+    expected = [little(blake2b(t, key=key, digest_size=8).digest()) >> 32 for t in texts]
+    assert uniforms([u for u, _ in rows], [p for _, p in rows], key) == expected
     assert [uniform(u, p, key) for u, p in rows] == expected
 
 
@@ -47,12 +59,7 @@ def test_every_row_is_the_upper_half_of_hashlibs_digest(rows, key):
 def test_the_draw_of_a_decision_is_the_references(user, period, salt, scope):
     expected = number(user_word(user), period, salt, scope)
     assert uniform(user_key(user), period, draw_key(salt, scope)) == expected
-    assert batch([user_key(user)], [period], draw_key(salt, scope)) == [expected]
-
-
-def test_a_number_and_its_text_are_one_user():
-    assert user_key(42) == user_key("42")
-    assert user_keys([42, "x"]).tolist() == [user_key("42"), user_key("x")]
+    assert uniforms([user_key(user)], [period], draw_key(salt, scope)) == [expected]
 
 
 def test_salt_scope_user_and_period_each_change_the_draw():
@@ -65,20 +72,3 @@ def test_salt_scope_user_and_period_each_change_the_draw():
     }
     assert len(draws) == 16
     assert draw_key("a", "b") != draw_key("ab", "")
-
-
-def test_threads_do_not_matter(monkeypatch):
-    ids = [f"u{i}" * (i % 60) for i in range(100)]
-    raw = [i.encode() for i in ids]
-    text, lengths = b"".join(raw), np.array([len(r) for r in raw], np.int64)
-    monkeypatch.setattr(keys, "LEAST", 4)
-    monkeypatch.setattr(parallel, "THREADS", 3)
-    assert keys.text_keys(text, lengths).tolist() == [user_key(i) for i in ids]
-    arms = Arms(0.3, 0.3)
-    assert keys.arms_of(arms, user_keys(ids)).tolist() == arms.assign(user_keys(ids)).tolist()
-
-
-@given(st.lists(st.text() | st.sampled_from(["", "x" * 127, "x" * 128, "x" * 129, "é" * 128, "y" * 300])))
-def test_the_keys_of_texts_are_hashlibs(ids):
-    raw = [i.encode() for i in ids]
-    assert text_keys(b"".join(raw), np.array([len(r) for r in raw], np.int64)).tolist() == [user_key(i) for i in ids]

@@ -1,4 +1,4 @@
-"""One served pmf, three ways: the scalar code, the kernel, and the reference give the same bits."""
+"""One served pmf, three ways: the scalar code, the kernel, and the reference give the same bits; so do their draws."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.draw import choose, largest_remainder, served_integers
-from tactful.batch.decide import served
-from tactful.core.draw import ONE, draw, serve, to_shares
-from tactful.errors import PolicyError
+from tactful.core.draw import ONE, draw, serve
 from tactful.kernels import shares as kernels
 
 ETAS = st.sampled_from([0.0, 1.0, 0.03, 0.2, 1e-3, 1e-9, 1e-12, 5e-324, 1 - 2**-53]) | st.floats(0, 1)
@@ -19,7 +17,7 @@ ETAS = st.sampled_from([0.0, 1.0, 0.03, 0.2, 1e-3, 1e-9, 1e-12, 5e-324, 1 - 2**-
 @st.composite
 def pmfs(draw_):
     """(k,) integers that sum to 2**32: spread, concentrated, with zeros, or equal."""
-    k = draw_(st.integers(2, 60))
+    k = draw_(st.integers(1, 60))
     weight = st.sampled_from([0.0, 1.0, 1e-12, 1e-9, 1e-3]) | st.floats(0, 1)
     weights = draw_(st.lists(weight, min_size=k, max_size=k))
     if sum(weights) <= 0:
@@ -46,16 +44,19 @@ def cases(draw_):
     return shares, eligible, draw_(ETAS)
 
 
-def batch(shares, eligible, eta):
-    mask = None if eligible is None else np.array([eligible])
-    return served(np.array([shares], np.uint64) / ONE, mask, eta)[0].tolist()
+def serve_rows(rows, eligible, eta):
+    pmf = np.array(rows, np.uint64) / ONE
+    out = np.empty(pmf.shape, np.uint64)
+    kernels.serve(pmf, np.array(eligible), eta, out)
+    return out.tolist()
 
 
 @given(cases())
 def test_scalar_kernel_and_reference_agree_bit_for_bit(case):
+    shares, eligible, eta = case
     expected = served_integers(*case)
     assert serve(*case) == expected
-    assert batch(*case) == expected
+    assert serve_rows([shares], [eligible], eta) == [expected]
 
 
 @given(cases())
@@ -69,42 +70,36 @@ def test_served_integers_are_a_pmf_over_the_eligible(case):
 
 @given(pmfs())
 def test_nothing_masked_and_nothing_mixed_changes_nothing(shares):
-    assert serve(shares) == shares == batch(shares, None, 0.0)
+    assert serve(shares) == shares == serve_rows([shares], [[True] * len(shares)], 0.0)[0]
 
 
 @given(pmfs(), ETAS)
 def test_no_mask_is_the_mask_of_all(shares, eta):
     every = [True] * len(shares)
-    assert serve(shares, None, eta) == serve(shares, every, eta) == batch(shares, None, eta)
+    assert serve(shares, None, eta) == serve(shares, every, eta)
 
 
-def test_a_mask_of_many_rows_is_applied_row_by_row():
+def test_rows_have_masks_of_their_own_or_share_one():
     rng = np.random.default_rng(4)
-    shares = np.array([to_shares(p.tolist()) for p in rng.dirichlet(np.ones(5), 40)], np.uint64)
-    eligible = rng.random((40, 5)) < 0.4
-    eligible[np.arange(40), rng.integers(5, size=40)] = True
-    together = served(shares / ONE, eligible, 0.03).tolist()
-    assert together == [served_integers(s, e, 0.03) for s, e in zip(shares.tolist(), eligible.tolist(), strict=True)]
-
-
-def test_a_row_without_an_eligible_action_is_refused():
-    with pytest.raises(PolicyError, match="1 rows have no eligible action"):
-        served(np.full((2, 2), 0.5), np.array([[True, False], [False, False]]), 0.0)
-
-
-@pytest.mark.parametrize("shape", [(3, 2), (2, 3), (1, 2)])
-def test_a_mask_of_another_shape_is_refused(shape):
-    with pytest.raises(PolicyError, match="mask"):
-        served(np.full((2, 2), 0.5), np.ones(shape, bool), 0.0)
+    rows = [largest_remainder(p) for p in rng.dirichlet(np.ones(5), 30).tolist()]
+    masks = rng.random((30, 5)) < 0.4
+    masks[np.arange(30), rng.integers(5, size=30)] = True
+    for eligible in (masks.tolist(), [masks[0].tolist()]):
+        each = eligible if len(eligible) > 1 else eligible * 30
+        expected = [served_integers(row, may, 0.03) for row, may in zip(rows, each, strict=True)]
+        assert serve_rows(rows, eligible, 0.03) == expected
 
 
 def test_the_least_one_is_taken_from_the_largest():
-    assert serve([ONE, 0, 0], None, 1e-12) == [ONE - 2, 1, 1]
-    assert serve([ONE // 2, ONE // 2, 0], None, 1e-12) == [ONE // 2 - 1, ONE // 2, 1]
+    for shares, expected in (([ONE, 0, 0], [ONE - 2, 1, 1]), ([ONE // 2] * 2 + [0], [ONE // 2 - 1, ONE // 2, 1])):
+        assert serve(shares, None, 1e-12) == expected
+        assert serve_rows([shares], [[True] * 3], 1e-12) == [expected]
 
 
 def test_equal_remainders_go_to_the_first_actions():
-    assert serve([0, 0, 0]) == [1431655766, 1431655765, 1431655765]
+    expected = [1431655766, 1431655765, 1431655765]
+    assert serve([0, 0, 0]) == expected
+    assert serve_rows([[0, 0, 0]], [[True] * 3], 0.0) == [expected]
 
 
 def drawn(shares, u):
@@ -134,4 +129,17 @@ def test_scalar_and_kernel_draw_what_the_reference_draws(case, u):
     shares = serve(*case)
     expected = choose(shares, u)
     assert draw(shares, u) == expected
-    assert drawn(shares, np.array([u], np.uint32))[0][0] == expected
+    action, propensity = drawn(shares, np.array([u], np.uint32))
+    assert action[0] == expected
+    assert propensity[0] == shares[expected] / ONE
+
+
+@pytest.mark.parametrize("n", [0, 1, 300])
+def test_decisions_draw_from_the_row_that_they_name(n):
+    rng = np.random.default_rng(n)
+    table = np.array([largest_remainder(p) for p in rng.dirichlet(np.full(6, 0.3), 4).tolist()], np.uint64)
+    row, u = rng.integers(4, size=n), rng.integers(ONE, size=n).astype(np.uint32)
+    action, propensity = np.empty(n, np.int64), np.empty(n)
+    kernels.draw_rows(table, row, u, action, propensity)
+    assert action.tolist() == [choose(table[r].tolist(), x) for r, x in zip(row, u.tolist(), strict=True)]
+    assert propensity.tolist() == [int(table[r, a]) / ONE for r, a in zip(row, action, strict=True)]

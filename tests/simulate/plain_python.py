@@ -1,37 +1,13 @@
-"""The simulated world for one user in plain Python, written from docs/world.md: no kernels, no arrays of users."""
+"""A week of one user in plain Python, from the configuration and docs/world.md: no kernels, no arrays of users."""
 
 from __future__ import annotations
 
 import math
 
-M0, M1, W0, W1 = 0xD2511F53, 0xCD9E8D57, 0x9E3779B9, 0xBB67AE85
-MASK = 0xFFFFFFFF
-ORIGIN = 1 << 20
+from reference.philox import short_uniform, words
+from reference.world import poisson
 
-
-def philox(seed, row, lane):
-    """Four 32-bit words of Philox4x32-10 (Salmon et al. 2011)."""
-    c = [row & MASK, row >> 32, lane & MASK, lane >> 32]
-    k = [seed & MASK, seed >> 32]
-    for _ in range(10):
-        p0, p1 = M0 * c[0], M1 * c[2]
-        c = [(p1 >> 32) ^ c[1] ^ k[0], p1 & MASK, (p0 >> 32) ^ c[3] ^ k[1], p0 & MASK]
-        k = [(k[0] + W0) & MASK, (k[1] + W1) & MASK]
-    return c
-
-
-def unit(word):
-    return (word + 0.5) / 2**32
-
-
-def poisson(u, mean):
-    mass = below = math.exp(-mean)
-    count = 0
-    while u > below:
-        count += 1
-        mass *= mean / count
-        below += mass
-    return count
+ORIGIN = 1 << 20  # keys of days are counted from here
 
 
 def hour_effects(config, hour, chronotype):
@@ -71,25 +47,25 @@ def week(config, seed, user, first_day, frequency, slot):
     total = dict.fromkeys(("sends", "opens", "sessions", "opt_outs"), 0)
     for day in range(first_day, first_day + 7):
         key = ORIGIN + day
-        words = philox(seed, user["row"], (key // 2 * 2) * 64)
-        visit = words[2] if key % 2 else words[0]
+        block = words(seed, user["row"], (key // 2 * 2) * 64)
+        visit = block[2] if key % 2 else block[0]
         mu = user["lam"] * (1.0 if user["alive"] else 1 - config.leaving) * math.exp(user["H"])
-        total["sessions"] += poisson(unit(visit), mu)
+        total["sessions"] += poisson(short_uniform(visit), mu)
         if user["alive"]:
             user["credit"] += 1000 * frequency
             if user["credit"] >= 7000:
                 user["credit"] -= 7000
                 p, excess, quits = reaction(config, user, slot, day)
-                opened, left, added, _ = philox(seed, user["row"], key * 64 + slot + 1)
+                opened, left, added, _ = words(seed, user["row"], key * 64 + slot + 1)
                 total["sends"] += 1
                 user["F"] += 1
                 user["since"] = 0
                 user["H"] -= config.habit_loss * excess
-                if unit(opened) < p:
+                if short_uniform(opened) < p:
                     total["opens"] += 1
                     user["H"] += config.habit_gain
-                    total["sessions"] += unit(added) < math.exp(-mu * config.replace_days)
-                if unit(left) < quits:
+                    total["sessions"] += short_uniform(added) < math.exp(-mu * config.replace_days)
+                if short_uniform(left) < quits:
                     total["opt_outs"] += 1
                     user["alive"] = False
         user["F"] *= 2 ** (-1 / config.fatigue_half_life)
