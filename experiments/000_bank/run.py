@@ -2,83 +2,50 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # experiments/, where the harness is
 
 import numpy as np
+from harness.real_log import cell, main, rows_of
+from harness.tables import Table
 
 import tactful as tt
-from tactful.tracking.mlflow_run import default_uri, record
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-
-
-class Table(NamedTuple):
-    """One table of the README, and the numbers in it that a run records."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    metrics: Mapping[str, float | None] = {}
-
-    def markdown(self) -> str:
-        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
-        return "\n".join([f"**{self.title}**", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
-
-
-def main() -> None:
-    config = tomllib.loads((HERE / "config.toml").read_text(encoding="utf-8"))
-    path = ROOT / config["log"]
-    if not path.exists():
-        print(f"{HERE.name}: no {config['log']} beside this repository; nothing was run")
-        return
-    made = list(tables(path, config))
-    for table in made:
-        print(table.markdown())
-    run = record(
-        default_uri(HERE / "out"),
-        experiment=HERE.name,
-        run_name="tables",
-        params={"log": config["log"], "policy": config["policy"], "baseline": config["baseline"]},
-        metrics={name: value for table in made for name, value in table.metrics.items()},
-        tags={"tactful_version": tt.__version__},
-        artifacts={"spec": ROOT / config["spec"], "config": HERE / "config.toml"},
-    )
-    print(f"recorded as run {run} in {(HERE / 'out').relative_to(ROOT)}/mlflow.db")
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = ("target", "baseline", "difference")
 
 
 def tables(path: Path, config: Mapping[str, Any]) -> Iterator[Table]:
     """Every table of the README, in its order."""
     log = tt.read_log(path, tt.LogSpec.from_toml(ROOT / config["spec"]))
-    yield asked(log, config)
-    yield estimated(path, config)
+    yield answers(log, config)
+    yield estimates(path, config)
     yield by_call(path, config["calls"])
 
 
-def asked(log: tt.Log, config: Mapping[str, Any]) -> Table:
+def answers(log: tt.Log, config: Mapping[str, Any]) -> Table:
     """What check and evaluate answer."""
-    found = tt.check(log)
-    rows = [["propensities", found.propensities_are]]
-    rows += [["can", text] for text in found.can] + [["cannot", text] for text in found.cannot]
+    check = tt.check(log)
+    rows = [["propensities", check.propensities_are]]
+    rows += [["can", text] for text in check.can] + [["cannot", text] for text in check.cannot]
     try:
         tt.evaluate(log, config["policy"], config["baseline"])
     except tt.TactfulError as refusal:
         rows.append([f"evaluate, exit {refusal.exit_code}", str(refusal)])
-    return Table(f"spec.toml: {found.n:,} clients", ["asked", "answer"], rows)
+    return Table(f"spec.toml: {check.n:,} clients", ["asked", "answer"], rows)
 
 
-def estimated(path: Path, config: Mapping[str, Any]) -> Table:
+def estimates(path: Path, config: Mapping[str, Any]) -> Table:
     """The same question with propensities estimated within segments."""
     log = tt.read_log(path, tt.LogSpec.from_toml(ROOT / config["spec_estimated"]))
     result = tt.evaluate(log, config["policy"], config["baseline"])
     rows, metrics = [], {}
     for estimator in ("ips", "snips", "dm", "dr"):
-        entries = [result[role, "subscribed", estimator] for role in ("target", "baseline", "difference")]
+        entries = [result[role, "subscribed", estimator] for role in ROLES]
         rows.append([estimator, *map(cell, entries), entries[2].verdict, entries[2].why])
         metrics[f"estimated/difference/{estimator}"] = entries[2].value
     columns = ["estimator", config["policy"], config["baseline"], "difference", "verdict", "why"]
@@ -87,25 +54,17 @@ def estimated(path: Path, config: Mapping[str, Any]) -> Table:
 
 def by_call(path: Path, calls: int) -> Table:
     """Two readings of one column: success among those *stopped at* call k, and among those *who got* call k."""
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        pairs = [(int(row["campaign"]), row["y"] == "yes") for row in csv.DictReader(file)]
+    pairs = [(int(row["campaign"]), row["y"] == "yes") for row in rows_of(path)]
     last, yes = np.array([k for k, _ in pairs]), np.array([y for _, y in pairs])
     rows = []
     for k in range(1, calls + 1):
-        stopped, got = last == k, last >= k
-        sold = int(yes[stopped].sum())
-        rows.append(
-            [f"{k}", f"{stopped.sum():,}", f"{yes[stopped].mean():.4f}", f"{got.sum():,}", f"{sold / got.sum():.4f}"]
-        )
+        leavers, reached = last == k, last >= k
+        sales = int(yes[leavers].sum())
+        shares = f"{yes[leavers].mean():.4f}", f"{sales / reached.sum():.4f}"
+        rows.append([f"{k}", f"{leavers.sum():,}", shares[0], f"{reached.sum():,}", shares[1]])
     columns = ["k", "whose last call was k", "subscribed, of those", "who got call k", "subscribed at call k, of those"]
     return Table("Two readings of `campaign`", columns, rows)
 
 
-def cell(entry: Any) -> str:
-    if entry.low is None:
-        return f"{entry.value:.4f}"
-    return f"{entry.value:.4f} [{entry.low:.4f}, {entry.high:.4f}]"
-
-
 if __name__ == "__main__":
-    main()
+    main(__file__, tables)

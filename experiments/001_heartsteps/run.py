@@ -2,156 +2,133 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
+import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # experiments/, where the harness is
 
 import numpy as np
+from harness.real_log import cell, interval, main, rows_of
+from harness.tables import Table
 from scipy.special import stdtrit
 
 import tactful as tt
-from tactful.tracking.mlflow_run import default_uri, record
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = ("target", "baseline", "difference")
 OUTCOMES = ("log_steps", "active")
 ESTIMATORS = ("ips", "snips", "dm", "dr")
+PART = ["part", "decisions", "ESS", *OUTCOMES, "verdict"]
 POWER = 1.96 + 0.84  # two-sided 5 %, 80 %
-
-
-class Table(NamedTuple):
-    """One table of the README, and the numbers in it that a run records."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    metrics: Mapping[str, float | None] = {}
-
-    def markdown(self) -> str:
-        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
-        return "\n".join([f"**{self.title}**", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
-
-
-def main() -> None:
-    config = tomllib.loads((HERE / "config.toml").read_text(encoding="utf-8"))
-    path = ROOT / config["log"]
-    if not path.exists():
-        print(f"{HERE.name}: no {config['log']} beside this repository; nothing was run")
-        return
-    made = list(tables(path, config))
-    for table in made:
-        print(table.markdown())
-    run = record(
-        default_uri(HERE / "out"),
-        experiment=HERE.name,
-        run_name="tables",
-        params={"log": config["log"], "policy": config["policy"], "baseline": config["baseline"]},
-        metrics={name: value for table in made for name, value in table.metrics.items()},
-        tags={"tactful_version": tt.__version__},
-        artifacts={"spec": ROOT / config["spec"], "config": HERE / "config.toml"},
-    )
-    print(f"recorded as run {run} in {(HERE / 'out').relative_to(ROOT)}/mlflow.db")
+Columns = Mapping[str, np.ndarray]
 
 
 def tables(path: Path, config: Mapping[str, Any]) -> Iterator[Table]:
     """Every table of the README, in its order."""
     spec = tt.LogSpec.from_toml(ROOT / config["spec"])
     log = tt.read_log(path, spec)
-    raw = rows_of(path)
+    file = read_columns(path)
     result = tt.evaluate(log, config["policy"], config["baseline"])
-    yield coin(raw)
-    yield whole(result)
-    yield by_hand(raw, result)
-    yield segments(result)
+    yield coin(file)
+    yield overall(result)
+    yield by_hand(file, result)
+    yield Table("By segment: difference, SNIPS", PART, list(part_rows(result.by_segment)))
     yield slices(path, config)
     yield held_out(log, spec, config["split"])
     yield planning(result, config["effects"])
 
 
-def rows_of(path: Path) -> dict[str, np.ndarray]:
+def read_columns(path: Path) -> dict[str, np.ndarray]:
     """The columns of the file that the checks by hand need, without tactful."""
     names = ("user", "day", "available", "send", "p_send", "steps_pre30", "steps_post30")
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        rows = [[float(row[name]) for name in names] for row in csv.DictReader(file)]
+    rows = [[float(row[name]) for name in names] for row in rows_of(path)]
     return dict(zip(names, np.array(rows).T, strict=True))
 
 
-def coin(raw: Mapping[str, np.ndarray]) -> Table:
+def coin(file: Columns) -> Table:
     """Was the coin what the protocol says? Variance of the mean of (A − p) by user."""
-    free = raw["available"] == 1
-    off = (raw["send"] - raw["p_send"])[free]
-    _, se = clustered(off - off.mean(), raw["user"][free])
+    free = file["available"] == 1
+    excess = (file["send"] - file["p_send"])[free]
+    users, se = clustered(excess - excess.mean(), file["user"][free])
     rows = [
         ["rows", f"{free.size:,}"],
         ["available", f"{free.sum():,} ({free.mean():.1%})"],
-        ["sent while not available", f"{raw['send'][~free].sum():.0f}"],
-        ["users, all / with an available row", f"{np.unique(raw['user']).size} / {np.unique(raw['user'][free]).size}"],
-        ["p_send where available", ", ".join(f"{p:g}" for p in np.unique(raw["p_send"][free]))],
-        ["share sent where available", f"{raw['send'][free].mean():.4f}"],
-        ["share sent less p_send", f"{off.mean():+.4f} ± {se:.4f} (SE by user)"],
+        ["sent while not available", f"{file['send'][~free].sum():.0f}"],
+        ["users, all / with an available row", f"{np.unique(file['user']).size} / {users}"],
+        ["p_send where available", ", ".join(f"{p:g}" for p in np.unique(file["p_send"][free]))],
+        ["share sent where available", f"{file['send'][free].mean():.4f}"],
+        ["share sent less p_send", f"{excess.mean():+.4f} ± {se:.4f} (SE by user)"],
     ]
-    return Table("The log", ["", ""], rows, {"coin/share_less_p": float(off.mean()), "coin/se": se})
+    return Table("The log", ["", ""], rows, {"coin/share_less_p": float(excess.mean()), "coin/se": se})
 
 
-def whole(result: Any) -> Table:
+def overall(result: Any) -> Table:
     """Every estimator, for the difference and for both sides."""
     rows, metrics = [], {}
     for outcome in OUTCOMES:
         for estimator in ESTIMATORS:
-            sides = [result[role, outcome, estimator] for role in ("target", "baseline", "difference")]
+            sides = [result[role, outcome, estimator] for role in ROLES]
             rows.append([outcome, estimator, *map(cell, sides), f"{sides[2].ess:,.0f}", sides[2].verdict])
             metrics |= {f"difference/{outcome}/{estimator}/{f}": getattr(sides[2], f) for f in ("value", "se")}
     columns = ["outcome", "estimator", "always send", "always none", "difference", "ESS", "verdict"]
     return Table("Always send against always none, per decision (95 %, by user)", columns, rows, metrics)
 
 
-def by_hand(raw: Mapping[str, np.ndarray], result: Any) -> Table:
+def by_hand(file: Columns, result: Any) -> Table:
     """The same differences from the file with numpy, and two regressions that tactful has no part in."""
-    free = raw["available"] == 1
-    user, sent, day = (raw[c][free] for c in ("user", "send", "day"))
-    pre = np.log(raw["steps_pre30"][free] + 0.5)
+    free = {name: values[file["available"] == 1] for name, values in file.items()}
     rewards = {
-        "log_steps": np.log(raw["steps_post30"][free] + 0.5),
-        "active": (raw["steps_post30"][free] >= 100).astype(float),
+        "log_steps": np.log(free["steps_post30"] + 0.5),
+        "active": (free["steps_post30"] >= 100).astype(float),
     }
-    rows = []
-    for outcome, r in rewards.items():
-        w = np.where(sent == 1, sent / 0.6, -(1 - sent) / 0.4)
-        ips = w * r
-        found = [("Horvitz–Thompson (= ips)", ips.mean(), ips - ips.mean(), result["difference", outcome, "ips"])]
-        means = [r[sent == a].mean() for a in (0, 1)]
-        shares = [(sent == a).mean() for a in (0, 1)]
-        own = np.where(sent == 1, (r - means[1]) / shares[1], -(r - means[0]) / shares[0])
-        found.append(
-            ("difference of means (= snips)", means[1] - means[0], own, result["difference", outcome, "snips"])
-        )
-        for name, value, influence, entry in found:
-            se = clustered(influence, user)[1]
-            apart = max(abs(value - entry.value), abs(se - entry.se))
-            rows.append([outcome, name, *numbers(value, se, user), f"{apart:.0e}" if apart > 1e-12 else "< 1e-12"])
-        centred = sent - 0.6
-        for name, columns in {
-            "least squares on A − 0.6": [centred],
-            "… given ln(steps before + 0.5)": [centred, pre],
-            "… change of the effect per week in study": [centred, pre, day / 7, centred * (day / 7 - 3)],
-        }.items():
-            at = 4 if len(columns) == 4 else 1
-            value, se = regression(r, np.column_stack([np.ones(r.size), *columns]), user, at)
-            rows.append([outcome, name, *numbers(value, se, user), "–"])
+    rows: list[list[str]] = []
+    for outcome, reward in rewards.items():
+        rows += weighted_rows(outcome, reward, free, result)
+        rows += regression_rows(outcome, reward, free)
     return Table("By hand", ["outcome", "how", "estimate [95 %]", "SE by user", "apart from tactful"], rows)
 
 
+def weighted_rows(outcome: str, reward: np.ndarray, free: Columns, result: Any) -> Iterator[list[str]]:
+    """Estimates that tactful makes too, and how far its own are from them."""
+    user, sent = free["user"], free["send"]
+    ips = np.where(sent == 1, sent / 0.6, -(1 - sent) / 0.4) * reward
+    means = [reward[sent == a].mean() for a in (0, 1)]
+    shares = [(sent == a).mean() for a in (0, 1)]
+    influence = np.where(sent == 1, (reward - means[1]) / shares[1], -(reward - means[0]) / shares[0])
+    for name, estimator, value, deviation in (
+        ("Horvitz–Thompson (= ips)", "ips", ips.mean(), ips - ips.mean()),
+        ("difference of means (= snips)", "snips", means[1] - means[0], influence),
+    ):
+        se, entry = clustered(deviation, user)[1], result["difference", outcome, estimator]
+        gap = max(abs(value - entry.value), abs(se - entry.se))
+        yield [outcome, name, *numbers(value, se, user), f"{gap:.0e}" if gap > 1e-12 else "< 1e-12"]
+
+
+def regression_rows(outcome: str, reward: np.ndarray, free: Columns) -> Iterator[list[str]]:
+    """Effects by least squares, with the steps before, and with a trend over the weeks in the study."""
+    user, centred, week = free["user"], free["send"] - 0.6, free["day"] / 7
+    steps = np.log(free["steps_pre30"] + 0.5)
+    for name, columns in {
+        "least squares on A − 0.6": [centred],
+        "… given ln(steps before + 0.5)": [centred, steps],
+        "… change of the effect per week in study": [centred, steps, week, centred * (week - 3)],
+    }.items():
+        coefficient = 4 if len(columns) == 4 else 1
+        value, se = regression(reward, np.column_stack([np.ones(reward.size), *columns]), user, coefficient)
+        yield [outcome, name, *numbers(value, se, user), "–"]
+
+
 def clustered(influence: np.ndarray, user: np.ndarray) -> tuple[int, float]:
-    """√(U/(U − 1) Σ_u (Σ_{i∈u} φ_i)²) / n."""
+    """Users U, and √(U/(U − 1) Σ_u (Σ_{i∈u} φ_i)²) / n."""
     users = np.unique(user)
     total = np.array([influence[user == u].sum() for u in users])
     return users.size, float(np.sqrt(users.size / (users.size - 1) * np.sum(total**2)) / user.size)
 
 
-def regression(y: np.ndarray, x: np.ndarray, user: np.ndarray, at: int) -> tuple[float, float]:
+def regression(y: np.ndarray, x: np.ndarray, user: np.ndarray, coefficient: int) -> tuple[float, float]:
     """One coefficient of least squares with the sandwich by user."""
     bread = np.linalg.inv(x.T @ x)
     beta = bread @ x.T @ y
@@ -159,38 +136,31 @@ def regression(y: np.ndarray, x: np.ndarray, user: np.ndarray, at: int) -> tuple
     users = np.unique(user)
     total = np.array([score[user == u].sum(0) for u in users])
     cov = users.size / (users.size - 1) * bread @ total.T @ total @ bread
-    return float(beta[at]), float(np.sqrt(cov[at, at]))
+    return float(beta[coefficient]), float(np.sqrt(cov[coefficient, coefficient]))
 
 
 def numbers(value: float, se: float, user: np.ndarray) -> list[str]:
     reach = float(stdtrit(np.unique(user).size - 1, 0.975)) * se
-    return [f"{value:.4f} [{value - reach:.4f}, {value + reach:.4f}]", f"{se:.4f}"]
-
-
-def segments(result: Any) -> Table:
-    """Differences within each segment."""
-    return Table("By segment: difference, SNIPS", PART, list(parts(result.by_segment)))
+    return [interval(value, value - reach, value + reach), f"{se:.4f}"]
 
 
 def slices(path: Path, config: Mapping[str, Any]) -> Table:
     """Differences on parts of the log, each read with a narrower ``where``."""
-    plain = tomllib.loads((ROOT / config["spec"]).read_text(encoding="utf-8"))
-    found = {}
-    for name, where in config["slices"].items():
-        narrow = {**plain, "log": {**plain["log"], "where": f"{plain['log']['where']} AND {where}"}}
+    spec = tomllib.loads((ROOT / config["spec"]).read_text(encoding="utf-8"))
+    results = {}
+    for name, condition in config["slices"].items():
+        narrow = {**spec, "log": {**spec["log"], "where": f"{spec['log']['where']} AND {condition}"}}
         log = tt.read_log(path, tt.LogSpec.from_dict(narrow))
-        found[name] = tt.evaluate(log, config["policy"], config["baseline"]).estimates
-    return Table("By time in the study and by recent sends: difference, SNIPS", PART, list(parts(found)))
+        results[name] = tt.evaluate(log, config["policy"], config["baseline"]).estimates
+    return Table("By time in the study and by recent sends: difference, SNIPS", PART, list(part_rows(results)))
 
 
-PART = ["part", "decisions", "ESS", *OUTCOMES, "verdict"]
-
-
-def parts(found: Mapping[str, Iterable[Any]]) -> Iterator[list[str]]:
-    for name, entries in found.items():
+def part_rows(results: Mapping[str, Iterable[Any]]) -> Iterator[list[str]]:
+    """A row a part of the log."""
+    for name, entries in results.items():
         snips = {e.outcome: e for e in entries if (e.policy, e.estimator) == ("difference", "snips")}
-        one = snips["active"]
-        yield [name, f"{one.n:,}", f"{one.ess:,.0f}", *(cell(snips[o]) for o in OUTCOMES), one.verdict]
+        active = snips["active"]
+        yield [name, f"{active.n:,}", f"{active.ess:,.0f}", *(cell(snips[o]) for o in OUTCOMES), active.verdict]
 
 
 def held_out(log: tt.Log, spec: tt.LogSpec, split: Mapping[str, Any]) -> Table:
@@ -202,18 +172,11 @@ def held_out(log: tt.Log, spec: tt.LogSpec, split: Mapping[str, Any]) -> Table:
         leaves = np.array([i for i, name in enumerate(policy.segments.paths) if "/" in name])
         send = policy.pmf(leaves)[:, policy.actions.index("send")]
         result = tt.evaluate(test, policy, "logging")
-        entry = result["difference", "active", "dr"]
-        rows.append(
-            [
-                salt,
-                f"{train.users} / {test.users}",
-                f"{send.min():.2f}–{send.max():.2f}",
-                f"{policy.expected['active']:.4f}",
-            ]
-            + [cell(result[role, "active", "dr"]) for role in ("target", "baseline", "difference")]
-            + [entry.verdict]
-        )
-        metrics[f"held_out/{salt}/active/dr/value"] = entry.value
+        sides = [result[role, "active", "dr"] for role in ROLES]
+        users, sends = f"{train.users} / {test.users}", f"{send.min():.2f}–{send.max():.2f}"
+        expected = f"{policy.expected['active']:.4f}"
+        rows.append([salt, users, sends, expected, *map(cell, sides), sides[2].verdict])
+        metrics[f"held_out/{salt}/active/dr/value"] = sides[2].value
     columns = ["salt", "users", "P(send) of its segments", "expected by the model"]
     columns += ["held out: policy", "held out: logging", "difference", "verdict"]
     return Table("A learned policy on held-out users: active, DR", columns, rows, metrics)
@@ -228,13 +191,5 @@ def planning(result: Any, effects: Mapping[str, float]) -> Table:
     return Table("Users for 80 % power", ["outcome", "effect to see", "SE with 37 users", "users needed"], rows)
 
 
-def cell(entry: Any) -> str:
-    if entry.value is None:
-        return "–"
-    if entry.low is None:
-        return f"{entry.value:.4f}"
-    return f"{entry.value:.4f} [{entry.low:.4f}, {entry.high:.4f}]"
-
-
 if __name__ == "__main__":
-    main()
+    main(__file__, tables)

@@ -1,7 +1,7 @@
 """The peers as their users would configure them, each given the same contexts, batches and rewards.
 
-Contexts are segments: a peer predicts once for each of them a week. Where its choice is a random draw, ``DRAWS`` draws
-make the week's pmf of a segment.
+Contexts are segments: a peer predicts once for each of them a week. Where its choice is a random draw, ``PEER_DRAWS``
+draws make the week's pmf of a segment.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from worlds import Started, Week
+from harness.learners import Uniform, by_leaf, rewards
+from harness.worlds import Week, WeeklyWorld
 
-from learners import Uniform, by_leaf, rewards
-from tactful.policies.table import Table
+import tactful as tt
 
-DRAWS = 10
+PEER_DRAWS = 10
 
 
-def hours(world: Started) -> np.ndarray:
+def hours(world: WeeklyWorld) -> np.ndarray:
     """(k,) local hour of every action, 0 for ``none``."""
     return np.array([0.0 if s is None else int(s[:2]) + int(s[3:]) / 60 for s in world.actions.slots])
 
@@ -30,7 +30,7 @@ class VowpalWabbit:
     VW learns a week's decisions one by one, with the propensities that it served; its pmf has a floor of its own.
     """
 
-    world: Started
+    world: WeeklyWorld
     seed: int
     options: str
 
@@ -45,17 +45,17 @@ class VowpalWabbit:
         slot, f = self.world.actions.slots[a], self.world.actions.frequencies[a]
         if slot is None or not f:
             return "|h none |f none"
-        at = 2 * np.pi * hours(self.world)[a] / 24
-        hour = f"|h at={slot.replace(':', '')} sin:{np.sin(at):.4f} cos:{np.cos(at):.4f}"
+        angle = 2 * np.pi * hours(self.world)[a] / 24
+        hour = f"|h at={slot.replace(':', '')} sin:{np.sin(angle):.4f} cos:{np.cos(angle):.4f}"
         return f"{hour} |f often={f} log:{np.log(f):.4f} square:{np.log(f) ** 2:.4f}"
 
     def _shared(self, leaf: int) -> str:
         path = self.world.segments.paths[self.world.leaf_node[leaf]]
-        parts = path.split("/")
-        above = " ".join("/".join(parts[: i + 1]) for i in range(len(parts)))
-        return f"shared |s {above}"
+        names = path.split("/")
+        ancestors = " ".join("/".join(names[: i + 1]) for i in range(len(names)))
+        return f"shared |s {ancestors}"
 
-    def policy(self, week: int) -> Table:
+    def policy(self, week: int) -> tt.Table:
         if week == 0:
             return Uniform(self.world).policy(week)
         pmf = np.array([self.vw.predict([shared, *self.actions]) for shared in self.shared])
@@ -76,7 +76,7 @@ class VowpalWabbit:
 class MabWiser:
     """LinUCB or LinTS for every arm, on one-hot segments."""
 
-    world: Started
+    world: WeeklyWorld
     seed: int
     policy_name: str
     alpha: float
@@ -90,11 +90,11 @@ class MabWiser:
         self.mab = MAB(list(range(self.world.actions.k)), kind, seed=self.seed)
         self.contexts = np.eye(self.world.leaf_node.size)
 
-    def policy(self, week: int) -> Table:
+    def policy(self, week: int) -> tt.Table:
         if week == 0:
             return Uniform(self.world).policy(week)
-        drawn = np.array([self.mab.predict(self.contexts) for _ in range(self.draws)])
-        return by_leaf(self.world, shares(drawn, self.world.actions.k))
+        choices = np.array([self.mab.predict(self.contexts) for _ in range(self.draws)])
+        return by_leaf(self.world, shares(choices, self.world.actions.k))
 
     def learn(self, week: Week) -> None:
         self.mab.partial_fit(week.log.action, rewards(week.log), self.contexts[week.leaf])
@@ -104,7 +104,7 @@ class MabWiser:
 class BayesianBandits:
     """Thompson sampling over a Bayesian linear regression for every arm, on one-hot segments."""
 
-    world: Started
+    world: WeeklyWorld
     seed: int
     alpha: float
     beta: float
@@ -117,11 +117,11 @@ class BayesianBandits:
         self.agent = ContextualAgent(arms, ThompsonSampling(), random_seed=self.seed)
         self.contexts = np.eye(self.world.leaf_node.size)
 
-    def policy(self, week: int) -> Table:
+    def policy(self, week: int) -> tt.Table:
         if week == 0:
             return Uniform(self.world).policy(week)
-        drawn = np.array([self.agent.pull(self.contexts) for _ in range(DRAWS)])
-        return by_leaf(self.world, shares(drawn, self.world.actions.k))
+        choices = np.array([self.agent.pull(self.contexts) for _ in range(PEER_DRAWS)])
+        return by_leaf(self.world, shares(choices, self.world.actions.k))
 
     def learn(self, week: Week) -> None:
         reward = rewards(week.log)
@@ -130,6 +130,6 @@ class BayesianBandits:
             self.agent.select_for_update(a).update(self.contexts[week.leaf[rows]], reward[rows])
 
 
-def shares(drawn: np.ndarray, k: int) -> np.ndarray:
-    """(leaves, k) shares of the actions among draws (m, leaves)."""
-    return np.stack([(drawn == a).mean(0) for a in range(k)], 1)
+def shares(choices: np.ndarray, k: int) -> np.ndarray:
+    """(leaves, k) shares of the actions among choices (m, leaves)."""
+    return np.stack([(choices == a).mean(0) for a in range(k)], 1)

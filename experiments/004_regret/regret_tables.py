@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from harness.tables import Table, mean_and_error
 
-START, END = "<!-- tables -->\n", "<!-- /tables -->"
 MARKS = (0.80, 0.90, 0.95)
 TITLES = {
     "plain": "Plain world: independent decisions, a smooth surface over hour and frequency",
@@ -35,26 +35,13 @@ ORDER = (
 )  # fmt: skip
 
 
-class Table(NamedTuple):
-    """One table, and the numbers in it that a run records."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    metrics: Mapping[str, float]
-
-    def markdown(self) -> str:
-        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
-        return "\n".join([f"**{self.title}**", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
-
-
 class Runs:
     """Runs by world and method."""
 
     def __init__(self, runs: Sequence[Mapping[str, Any]], config: Mapping[str, Any], users: int | None = None) -> None:
-        self.runs, self.config, self.fixed = runs, config, users
+        self.runs, self.config, self.small_users = runs, config, users
 
-    def of(self, world: str, method: str) -> list[Mapping[str, Any]]:
+    def select(self, world: str, method: str) -> list[Mapping[str, Any]]:
         return [r for r in self.runs if r["world"] == world and r["method"] == method]
 
     def has(self, world: str, method: str) -> bool:
@@ -62,55 +49,48 @@ class Runs:
 
     def shares(self, world: str, method: str, seeds: set[int] | None = None) -> np.ndarray:
         """(seeds, weeks) share of the oracle's utility."""
-        return np.array([r["share"] for r in self.of(world, method) if seeds is None or r["seed"] in seeds])
+        return np.array([r["share"] for r in self.select(world, method) if seeds is None or r["seed"] in seeds])
 
     def users(self, world: str) -> int:
         """Decisions a week."""
-        return self.fixed or int(self.config["worlds"][world]["users"])
+        return self.small_users or int(self.config["worlds"][world]["users"])
 
     def weeks_to(self, world: str, method: str, mark: float) -> int | None:
         """Weeks of data after which the mean over seeds is at the mark, and stays there; None: never."""
-        above = self.shares(world, method).mean(0) >= mark
-        if not above[-1]:
+        success = self.shares(world, method).mean(0) >= mark
+        if not success[-1]:
             return None
-        return int(above.size - above[::-1].argmin()) if not above.all() else 0
-
-
-def mean_se(x: np.ndarray, digits: int = 3) -> str:
-    """Mean ± standard error over seeds."""
-    se = x.std(ddof=1) / np.sqrt(x.size) if x.size > 1 else 0.0
-    return f"{x.mean():.{digits}f} ± {se:.{digits}f}"
+        return int(success.size - success[::-1].argmin()) if not success.all() else 0
 
 
 def tables(runs: Runs) -> list[Table]:
     """Every table, in the README's order."""
     worlds = [w for w in TITLES if runs.has(w, "separate arms")]
-    made = [of_world(runs, w) for w in worlds if runs.has(w, "uniform")]
-    made.append(explorers(runs, [w for w in worlds if runs.has(w, "greedy")]))
-    extra = [w for w in worlds if not runs.has(w, "uniform")]
-    return [*made, *(of_world(runs, w) for w in extra)]
+    main = [world_table(runs, w) for w in worlds if runs.has(w, "uniform")]
+    extra = [world_table(runs, w) for w in worlds if not runs.has(w, "uniform")]
+    return [*main, explorer_table(runs, [w for w in worlds if runs.has(w, "greedy")]), *extra]
 
 
-def of_world(runs: Runs, world: str) -> Table:
+def world_table(runs: Runs, world: str) -> Table:
     rows, metrics = [], {}
     for method in ORDER:
         if not runs.has(world, method):
             continue
-        share, mine = runs.shares(world, method), runs.of(world, method)
+        share, repeats = runs.shares(world, method), runs.select(world, method)
         weeks, users = share.shape[1], runs.users(world)
         marks = [runs.weeks_to(world, method, m) for m in MARKS]
-        regret = np.array([r["regret"] for r in mine]) / (users * weeks) * 1000
-        quits = np.array([r["opt_outs"] for r in mine]) / (users * weeks) * 10_000
+        regret = np.array([r["regret"] for r in repeats]) / (users * weeks) * 1000
+        opt_outs = np.array([r["opt_outs"] for r in repeats]) / (users * weeks) * 10_000
         rows.append(
             [
                 f"**{method}**" if method == DEFAULT else method,
-                mean_se(share[:, 1:8].mean(1)),
-                mean_se(share[:, 1:].mean(1)),
-                mean_se(share[:, -1]),
+                mean_and_error(share[:, 1:8].mean(1)),
+                mean_and_error(share[:, 1:].mean(1)),
+                mean_and_error(share[:, -1]),
                 *("–" if w is None else f"{w} ({w * users / 1000:,.0f}k)" for w in marks),
                 f"{regret.mean():.0f}",
-                f"{quits.mean():.0f}",
-                f"{np.median([r['seconds'] for r in mine]):.1f}",
+                f"{opt_outs.mean():.0f}",
+                f"{np.median([r['seconds'] for r in repeats]):.1f}",
             ]
         )
         metrics |= {f"{world}/{method}/share": float(share[:, 1:].mean())}
@@ -119,20 +99,20 @@ def of_world(runs: Runs, world: str) -> Table:
         "", "share, weeks 2–8", "share, all weeks from 2", "last week", "weeks (decisions) to 80 %", "90 %", "95 %",
         "regret", "opt-outs", "CPU s",
     ]  # fmt: skip
-    seeds = len(runs.of(world, "separate arms"))
+    seeds = len(runs.select(world, "separate arms"))
     return Table(f"{TITLES[world]} ({seeds} seeds, {runs.users(world):,} decisions a week)", columns, rows, metrics)
 
 
-def explorers(runs: Runs, worlds: Sequence[str]) -> Table:
+def explorer_table(runs: Runs, worlds: Sequence[str]) -> Table:
     """The default model under several explorers, on the seeds that all of them have."""
     rows, metrics = [], {}
     names = {m: name for m, name in EXPLORERS.items() if all(runs.has(w, m) for w in worlds)}
-    seeds = {w: set.intersection(*({r["seed"] for r in runs.of(w, m)} for m in names)) for w in worlds}
+    seeds = {w: set.intersection(*({r["seed"] for r in runs.select(w, m)} for m in names)) for w in worlds}
     for method, name in names.items():
         cells = []
         for world in worlds:
             share = runs.shares(world, method, seeds[world])
-            cells += [mean_se(share[:, 1:8].mean(1)), mean_se(share[:, 1:].mean(1))]
+            cells += [mean_and_error(share[:, 1:8].mean(1)), mean_and_error(share[:, 1:].mean(1))]
             metrics[f"explorers/{world}/{method}"] = float(share[:, 1:].mean())
         rows.append([name, *cells])
     columns = ["", *(f"{w}, {span}" for w in worlds for span in ("weeks 2–8", "from 2"))]
@@ -140,10 +120,3 @@ def explorers(runs: Runs, worlds: Sequence[str]) -> Table:
     return Table(
         f"Hierarchical under several explorers: share of the oracle's utility (seeds: {counts})", columns, rows, metrics
     )
-
-
-def readme(runs: Runs, text: str) -> str:
-    """The README with its tables anew."""
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
-    return before + START + "\n".join(t.markdown() for t in tables(runs)) + END + after

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from harness.figures import INK, MUTED, frame, legend_below, page, save
 from limits_tables import METHODS
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from regret_figure import INK, MUTED, framed
 
 BANDS = (METHODS[0], "Conjugate")
 COLOURS = dict(zip(METHODS, ("#c2562e", "#33779c", "#8a5a83", "#7a9e87", "#d9b36c", "#1f2933", "#a0a7af"), strict=True))
@@ -18,8 +16,7 @@ COLOURS = dict(zip(METHODS, ("#c2562e", "#33779c", "#8a5a83", "#7a9e87", "#d9b36
 
 def draw(runs: Sequence[Mapping[str, Any]], config: Mapping[str, Any], path: Path) -> None:
     """Write the figure; the same runs give the same bytes."""
-    figure: Any = Figure(figsize=(13, 4.6), dpi=130, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = page(13, 4.6)
     limits = config["limits"]
     panels = (
         ("expected", 100.0, "expected opt-outs, % of decisions", 100 * limits["opted_out"], "ceiling", 0.69),
@@ -40,8 +37,7 @@ def draw(runs: Sequence[Mapping[str, Any]], config: Mapping[str, Any], path: Pat
             axes.text(52, bound, label, va="bottom", ha="right", size=8.5, color=INK)
             axes.text(52, top, "no limits: beyond the scale", va="top", ha="right", size=8.5, color=MUTED)
             axes.set_ylim(0, top)
-        framed(axes, title, "week")
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, fontsize=9, ncols=4, loc="lower center", labelcolor=INK)
+        frame(axes, title, "week")
+    legend_below(figure, figure.axes[0], 4, 9)
     figure.tight_layout(rect=(0, 0.12, 1, 1), w_pad=1.5)
-    figure.savefig(path, format="png", metadata={"Software": None})
+    save(figure, path)

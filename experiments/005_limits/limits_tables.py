@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from regret_tables import END, START, Table  # those of 004_regret, which run.py finds
+from harness.tables import Table, mean_and_error
 from scipy.stats import binom
 
-LEARNT = 4  # weeks until the first policy that has learned from anything
+FIRST_LEARNED = 4  # weeks until the first policy that has learned from anything
 METHODS = (
     "Hierarchical",
     "Hierarchical, half-life 8 weeks",
@@ -23,51 +23,46 @@ METHODS = (
 
 def column(runs: Sequence[Mapping[str, Any]], method: str, name: str) -> np.ndarray:
     """(seeds, weeks) one figure of a method, from the first policy that has learned."""
-    return np.array([r[name] for r in runs if r["method"] == method])[:, LEARNT:]
-
-
-def figure(x: np.ndarray, scale: float = 1.0, digits: int = 2) -> str:
-    """Mean ± standard error over seeds."""
-    x = scale * x
-    se = x.std(ddof=1) / np.sqrt(x.size) if x.size > 1 else 0.0
-    return f"{x.mean():.{digits}f} ± {se:.{digits}f}"
+    return np.array([r[name] for r in runs if r["method"] == method])[:, FIRST_LEARNED:]
 
 
 def tables(runs: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> list[Table]:
     """Every table, in the README's order."""
-    return [kept(runs, config), worth(runs)]
+    return [limits_table(runs, config), worth_table(runs)]
 
 
-def kept(runs: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> Table:
+def limits_table(runs: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> Table:
     ceiling, volume = config["limits"]["opted_out"], config["limits"]["sends_per_period"]
     rows, metrics = [], {}
     for method in METHODS:
         expected, n = column(runs, method, "expected"), column(runs, method, "n")
         count, sends = column(runs, method, "opt_outs"), column(runs, method, "sends")
-        surely = count > binom.ppf(0.95, n, ceiling)
-        above = (expected > ceiling).mean(1)
+        significant = count > binom.ppf(0.95, n, ceiling)
+        excess = (expected > ceiling).mean(1)
         rows.append(
             [
                 method,
-                figure(expected.mean(1), 100, 3),
+                mean_and_error(100 * expected.mean(1), 3),
                 f"{100 * expected.max(1).mean():.3f}",
-                figure(above, 100, 1),
-                figure((count / n > ceiling).mean(1), 100, 1),
-                figure(surely.mean(1), 100, 1),
-                figure(sends.mean(1)),
-                figure((sends > volume * 1.001).mean(1), 100, 1),
+                mean_and_error(100 * excess, 1),
+                mean_and_error(100 * (count / n > ceiling).mean(1), 1),
+                mean_and_error(100 * significant.mean(1), 1),
+                mean_and_error(sends.mean(1), 2),
+                mean_and_error(100 * (sends > volume * 1.001).mean(1), 1),
             ]
         )
-        metrics |= {f"above/{method}": float(above.mean()), f"rate/{method}": float(expected.mean())}
+        metrics |= {f"above/{method}": float(excess.mean()), f"rate/{method}": float(expected.mean())}
     columns = [
         "", "expected opt-outs, %", "highest week", "weeks above the ceiling, %", "realised above, %",
         "surely above, %", "sends a week", "weeks above the volume, %",
     ]  # fmt: skip
-    title = f"Limits: {100 * ceiling:g} % opt-outs per decision and {volume:g} sends a week, weeks {LEARNT + 1} on"
+    title = (
+        f"Limits: {100 * ceiling:g} % opt-outs per decision and {volume:g} sends a week, weeks {FIRST_LEARNED + 1} on"
+    )
     return Table(title, columns, rows, metrics)
 
 
-def worth(runs: Sequence[Mapping[str, Any]]) -> Table:
+def worth_table(runs: Sequence[Mapping[str, Any]]) -> Table:
     rows, metrics = [], {}
     oracle = column(runs, "constrained oracle", "gain")
     for method in METHODS:
@@ -78,17 +73,10 @@ def worth(runs: Sequence[Mapping[str, Any]]) -> Table:
         refused = np.mean([r["refused"] for r in runs if r["method"] == method])
         last = n[:, -1] / column(runs, method, "n")[:, 0]
         rows.append(
-            [method, figure(gain.mean(1), digits=3), figure(share), figure(late), figure(100 * last, digits=1),
-             f"{refused:.1f}"]
+            [method, mean_and_error(gain.mean(1)), mean_and_error(share, 2), mean_and_error(late, 2),
+             mean_and_error(100 * last, 1), f"{refused:.1f}"]
         )  # fmt: skip
         metrics |= {f"share/{method}": float(share.mean())}
     columns = ["", "gain per decision", "of the constrained oracle", "in the last quarter", "reachable at the end, %",
                "weeks without a policy"]  # fmt: skip
     return Table("What it is worth: sessions − 15 · opt-outs, beyond sending nothing that week", columns, rows, metrics)
-
-
-def readme(runs: Sequence[Mapping[str, Any]], config: Mapping[str, Any], text: str) -> str:
-    """The README with its tables anew."""
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
-    return before + START + "\n".join(t.markdown() for t in tables(runs, config)) + END + after

@@ -6,138 +6,149 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from worlds import OBJECTIVE, PRICE, worth
+from harness.learners import BANK_DRAWS
+from harness.worlds import OBJECTIVE, leaf_nodes, leaf_table, node_pmf, objective_log, stationary_rates, worth
+from scipy.optimize import linprog
+from scipy.sparse import csr_array, eye_array, kron
 
 import tactful as tt
-from tactful.core.segments import Segments
-from tactful.errors import SpecError
-from tactful.optimisation.constrained import Limit, Served, optimum
-from tactful.optimisation.publish import node_pmf
-from tactful.policies.table import Table, always
-from tactful.simulate.course import Course
-from tactful.simulate.engine import Engine
-from tactful.simulate.plans import Geometry
-from tactful.simulate.world import World
-from tactful.simulate.world_config import lively
+from tactful.simulate import Course, lively
 
-DRAWS = 256  # of the explorer's bank
+FIGURES = ("expected", "opt_outs", "n", "sends", "gain")
 
 
 def limits_of(config: Mapping[str, Any]) -> tt.Limits:
     """The limits of the configuration."""
-    asked = config["limits"]
-    return tt.Limits({"opted_out": asked["opted_out"]}, asked["sends_per_period"])
+    limits = config["limits"]
+    return tt.Limits({"opted_out": limits["opted_out"]}, limits["sends_per_period"])
 
 
-def start(world: World, config: Mapping[str, Any]) -> Table:
+def start_policy(world: tt.World, config: Mapping[str, Any]) -> tt.Table:
     """A safe cadence with a share of uniform traffic."""
-    return replace(always(world.actions, config["start"]["safe"]), uniform=config["start"]["explore"])
+    safe = tt.constant_policy(world.actions, config["start"]["safe"])
+    return replace(safe, terms=tt.Terms(uniform=config["start"]["explore"]))
 
 
-class Learner:
+class Learner(Protocol):
+    """Asked for a policy every week, told what came of it when opt-outs are known."""
+
+    refused: int
+
+    def policy(self, week: int) -> tt.Table: ...
+    def learn(self, log: tt.Log) -> None: ...
+
+
+class LimitedLearner:
     """Publishes every week under limits; where they cannot be kept it serves what it served before."""
 
-    def __init__(self, world: World, seed: int, config: Mapping[str, Any], how: Mapping[str, Any]) -> None:
-        options = {"half_life_days": how["half_life_days"]} if how["half_life_days"] else {}
-        self.model: Any = getattr(tt, how["model"])(**options)
-        self.limits = limits_of(config) if how.get("limited", True) else None
-        self.certainty, self.seed = how.get("certainty", config["limits"]["certainty"]), seed
+    def __init__(self, world: tt.World, seed: int, config: Mapping[str, Any], method: Mapping[str, Any]) -> None:
+        options = {"half_life_days": method["half_life_days"]} if method["half_life_days"] else {}
+        self.model: Any = getattr(tt, method["model"])(**options)
+        self.limits = limits_of(config) if method.get("limited", True) else None
+        self.certainty, self.seed = method.get("certainty", config["limits"]["certainty"]), seed
         self.posterior: Any = None
-        self.serving = start(world, config)
+        self.serving = start_policy(world, config)
         self.refused = 0
 
     def learn(self, log: tt.Log) -> None:
-        log = replace(log, outcomes={o: log.outcomes[o] for o in OBJECTIVE.outcomes})
+        log = objective_log(log)
         self.posterior = self.model.fit(log) if self.posterior is None else self.posterior.update(log)
 
-    def policy(self, week: int) -> Table:
+    def policy(self, week: int) -> tt.Table:
         if self.posterior is not None:
-            explorer = tt.Thompson(draws=DRAWS, sharpen=2)
-            asked = {"explorer": explorer, "certainty": self.certainty, "seed": 1000 * self.seed + week}
+            explorer, seed = tt.Thompson(draws=BANK_DRAWS, sharpen=2), 1000 * self.seed + week
             try:
-                self.serving = tt.publish(self.posterior, OBJECTIVE, self.limits, **asked)
-            except SpecError:
+                self.serving = tt.publish(
+                    self.posterior, OBJECTIVE, self.limits, explorer=explorer, certainty=self.certainty, seed=seed
+                )
+            except tt.SpecError:
                 self.refused += 1
         return self.serving
 
 
-class Still:
+class FixedPolicy:
     """The same policy all year."""
 
     refused = 0
 
-    def __init__(self, policy: Table) -> None:
+    def __init__(self, policy: tt.Table) -> None:
         self.serving = policy
 
     def learn(self, log: tt.Log) -> None:
         pass
 
-    def policy(self, week: int) -> Table:  # noqa: ARG002
+    def policy(self, week: int) -> tt.Table:  # noqa: ARG002
         return self.serving
 
 
-def lived(learner: Learner | Still, world: World, seed: int, settings: Mapping[str, Any]) -> dict[str, Any]:
+def live(learner: Learner, world: tt.World, seed: int, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Every week: expected opt-outs of what is served, those that happened, sends, and the gain over sending nothing.
 
     All are per decision of the users who are reachable in that week, in the states that earlier weeks led to.
     """
     people = world.people(settings["users"], seed=seed, threads=1)
     course = Course(world, people, seed, threads=1)
-    leaf_node = np.array([world.segments.nearest(x.path) for x in world.config.leaves])
-    waiting: list[tt.Log] = []
-    sends = world.actions.sends
-    found: dict[str, list[float]] = {c: [] for c in ("expected", "opt_outs", "n", "sends", "gain")}
+    nodes, waiting = leaf_nodes(world), list[tt.Log]()
+    sends = np.array(world.actions.frequencies, np.float64)
+    weekly: dict[str, list[float]] = {name: [] for name in FIGURES}
     for week in range(settings["weeks"]):
         policy = learner.policy(week)
-        pmf = node_pmf(policy)[policy.segments.locate(world.segments)[leaf_node]]
-        now = course.advance(policy, expected=True)
-        gain, rate = worth(now.expected, pmf[now.leaf])
-        values = (rate, float(now.log.outcomes["opted_out"].value.sum()), now.log.n, pmf[now.leaf] @ sends, gain)
-        for name, value in zip(found, values, strict=True):
-            found[name].append(round(float(np.mean(value)), 6))
-        waiting.append(now.log)
+        step = course.advance(policy, expected=True)
+        pmf = node_pmf(policy, policy.segments.locate(world.segments)[nodes])[step.leaf]
+        gain, rate = worth(step.expected, pmf)
+        opt_outs = float(step.log.outcomes["opted_out"].value.sum())
+        for name, value in zip(FIGURES, (rate, opt_outs, step.log.n, pmf @ sends, gain), strict=True):
+            weekly[name].append(round(float(np.mean(value)), 6))
+        waiting.append(step.log)
         if len(waiting) >= settings["delay_weeks"]:
             learner.learn(waiting.pop(0))
-    return found | {"refused": learner.refused}
+    return weekly | {"refused": learner.refused}
 
 
-def steady(world: World, users: int, weeks: int, seed: int) -> np.ndarray:
-    """(leaves, k, 2) gain and opt-outs per decision over a year in which an action is all that is served."""
-    people, n = world.people(users, seed=seed, threads=1), len(world.config.leaves)
-    engine, space = Engine(world.config, seed, 1), Geometry.of(world.config)
-    found = np.zeros((n, world.actions.k, 2))
-    for a in range(world.actions.k):
-        course = Course(world, people.copy(), seed, threads=1)
-        total, count = np.zeros((n, 2)), np.zeros(n)
-        for week in range(weeks):
-            alive = course.people.take(course.people.alive)
-            each = engine.expected(alive, 7 * week, 7, space.cadence[[0, a]], space.slot[[0, a]])
-            gain = (each[:, :, 2] - PRICE * each[:, :, 3]) @ np.array([-1.0, 1.0])
-            np.add.at(total, alive.leaf, np.stack([gain, each[:, 1, 3]], 1))
-            count += np.bincount(alive.leaf, minlength=n)
-            course.advance(always(world.actions, world.actions.names[a]))
-        found[:, a] = total / count[:, None]
-    return found
-
-
-def oracle(config: Mapping[str, Any], settings: Mapping[str, Any], store: Path) -> Table:
-    """The best stationary policy within the limits, by the linear programme on the year's own rates; kept in a file."""
-    world, asked = World(lively()), settings["oracle"]
+def constrained_oracle(config: Mapping[str, Any], settings: Mapping[str, Any], store: Path) -> tt.Table:
+    """The best stationary policy within the limits, on the year's own rates; the rates are kept in a file."""
+    world, people = tt.World(lively()), settings["oracle"]
     if not store.exists():
-        found = steady(world, asked["users"], settings["weeks"], asked["seed"])
-        store.write_text(
-            json.dumps({"asked": asked, "gain, opt-outs": found.round(5).tolist()}) + "\n", encoding="utf-8"
-        )
-    found = np.array(json.loads(store.read_text(encoding="utf-8"))["gain, opt-outs"])
-    share = np.array([x.share for x in world.config.leaves])
+        rates = stationary_rates(world, people, settings["weeks"]).round(5).tolist()
+        store.write_text(json.dumps({"asked": people, "gain, opt-outs": rates}) + "\n", encoding="utf-8")
+    rates = np.array(json.loads(store.read_text(encoding="utf-8"))["gain, opt-outs"])
+    shares = np.array([leaf.share for leaf in world.config.leaves])
     limits = limits_of(config)
-    sends = np.tile(world.actions.sends, (len(share), 1))
-    bounds = [limits.outcomes["opted_out"], limits.sends_per_period or 0.0]
-    rows = [Limit("opted_out", bounds[0], found[:, :, 1]), Limit("sends_per_period", bounds[1], sends)]
-    pmf, _ = optimum(rows, bounds, found[:, :, 0], Served(share / share.sum(), 0.0))
-    whole = np.full((len(world.segments), world.actions.k), 1 / world.actions.k)
-    whole[[world.segments.nearest(x.path) for x in world.config.leaves]] = pmf
-    return Table.of(world.actions, Segments(world.segments.paths), whole)
+    sends = np.tile([float(f or 0) for f in world.actions.frequencies], (len(shares), 1))
+    bounds = np.array([limits.outcomes["opted_out"], limits.sends_per_period or 0.0])
+    return leaf_table(world, optimum(rates[:, :, 0], [rates[:, :, 1], sends], bounds, shares / shares.sum()))
+
+
+def optimum(gain: np.ndarray, costs: list[np.ndarray], bounds: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(s, k) the probabilities of the greatest mean gain whose mean costs keep their bounds: a linear programme.
+
+    Parameters
+    ----------
+    gain
+        (s, k) what each action is worth in each segment.
+    costs, bounds
+        The cost (s, k) of each limit, and what its mean may be at most.
+    weight
+        (s,) share of the decisions in each segment.
+
+    Raises
+    ------
+    ValueError
+        No probabilities keep all bounds.
+    """
+    s, k = gain.shape
+    rows = np.array([(weight[:, None] * cost).ravel() for cost in costs])
+    objective = (weight[:, None] * gain).ravel()
+    # Rows of rare outcomes are tiny: scaled, so that the solver's tolerances are relative.
+    scale, unit = np.abs(rows).max(1), float(np.abs(objective).max())
+    sums = kron(eye_array(s), np.ones((1, k)), format="csr")
+    solution = linprog(
+        -objective / unit, csr_array(rows / scale[:, None]), bounds / scale, sums, np.ones(s), method="highs"
+    )
+    if solution.status != 0:
+        raise ValueError(f"no policy keeps the limits: {solution.message}")
+    pmf = np.maximum(solution.x.reshape(s, k), 0)
+    return pmf / pmf.sum(1, keepdims=True)

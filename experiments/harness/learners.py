@@ -1,4 +1,4 @@
-"""Who learns: tactful's models under several explorers, and simple arms."""
+"""Who learns week by week: tactful's models under several explorers, and simple arms."""
 
 from __future__ import annotations
 
@@ -7,28 +7,27 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-from worlds import OBJECTIVE, Started, Week
 
 import tactful as tt
-from tactful.policies.table import Table
+from harness.worlds import OBJECTIVE, Week, WeeklyWorld
 
-DRAWS = 256  # of simple arms
-DRAWN = 256  # draws of a bank: a quarter of the default, for speed
-DEFAULT = tt.Thompson(draws=DRAWN, sharpen=2)
+ARM_DRAWS = 256  # of simple arms
+BANK_DRAWS = 256  # of a bank: a quarter of the default, for speed
+DEFAULT_EXPLORER = tt.Thompson(draws=BANK_DRAWS, sharpen=2)
 
 
 class Learner(Protocol):
     """Asked for a table at the start of every week, told its outcomes at the end."""
 
-    def policy(self, week: int) -> Table: ...
+    def policy(self, week: int) -> tt.Table: ...
     def learn(self, week: Week) -> None: ...
 
 
-def by_leaf(world: Started, pmf: np.ndarray, **options: Any) -> Table:
+def by_leaf(world: WeeklyWorld, pmf: np.ndarray) -> tt.Table:
     """A table from probabilities (leaves, k); inner nodes, which nobody is at, have uniform rows."""
     rows = np.full((len(world.segments), world.actions.k), 1 / world.actions.k)
     rows[world.leaf_node] = pmf
-    return Table.of(world.actions, world.segments, rows, **options)
+    return tt.Table.of(world.actions, world.segments, rows)
 
 
 def rewards(log: tt.Log) -> np.ndarray:
@@ -40,10 +39,11 @@ def rewards(log: tt.Log) -> np.ndarray:
 class Uniform:
     """Nothing is learned."""
 
-    world: Started
+    world: WeeklyWorld
 
-    def policy(self, week: int) -> Table:  # noqa: ARG002
-        return by_leaf(self.world, np.full((self.world.leaf_node.size, self.world.actions.k), 1 / self.world.actions.k))
+    def policy(self, week: int) -> tt.Table:  # noqa: ARG002
+        k = self.world.actions.k
+        return by_leaf(self.world, np.full((self.world.leaf_node.size, k), 1 / k))
 
     def learn(self, week: Week) -> None:
         pass
@@ -56,7 +56,7 @@ class Tactful:
     ``bare`` leaves the context columns out and publishes a table, as the others do: the contexts are segments.
     """
 
-    world: Started
+    world: WeeklyWorld
     seed: int
     model: Any
     explorer: Any = None
@@ -65,14 +65,14 @@ class Tactful:
     bare: bool = False
     posterior: Any = None
 
-    def policy(self, week: int) -> Table:
+    def policy(self, week: int) -> tt.Table:
         if self.posterior is None:
             return Uniform(self.world).policy(week)
         seed = 1000 * self.seed + week
         explorer = self.schedule(week) if self.schedule else self.explorer
         if self.bare:
             pmf = explorer.pmf(self.posterior, OBJECTIVE, seed)
-            return Table.of(self.posterior.actions, self.posterior.segments, pmf, uniform=self.uniform)
+            return tt.Table.of(self.posterior.actions, self.posterior.segments, pmf, tt.Terms(uniform=self.uniform))
         return tt.publish(self.posterior, OBJECTIVE, explorer=explorer, uniform=self.uniform, seed=seed)
 
     def learn(self, week: Week) -> None:
@@ -80,33 +80,15 @@ class Tactful:
         self.posterior = self.model.fit(log) if self.posterior is None else self.posterior.update(log)
 
 
-@dataclass(frozen=True)
-class Narrow:
-    """Thompson sampling on a posterior whose deviations from the mean are multiplied by ``width``.
-
-    Reference: Chapelle & Li 2011, section 4: reshaping the posterior.
-    """
-
-    width: float
-    draws: int = 256
-
-    def pmf(self, posterior: Any, objective: Any, seed: int, offset: Any = None) -> np.ndarray:  # noqa: ARG002
-        utility = sum(objective.values[o] * posterior.draws(o, self.draws, seed) for o in objective.outcomes)
-        mean = utility.mean(0)
-        utility = mean + self.width * (utility - mean)
-        won = utility == utility.max(2, keepdims=True)
-        return (won / won.sum(2, keepdims=True)).mean(0)
-
-
 @dataclass
 class Arms:
-    """Independent conjugate arms for every (segment, action), Thompson sampling with M draws.
+    """Independent conjugate arms for every (segment, action), Thompson sampling with 256 draws.
 
     Beta on a rate per trial (opens per send, opt-outs per decision), Gamma on a count. The prior of a cell has the mean
     of all cells together and the strength of ``prior`` observations.
     """
 
-    world: Started
+    world: WeeklyWorld
     seed: int
     prior: float = 2.0
     sharpen: float = 1.0
@@ -114,37 +96,38 @@ class Arms:
 
     def __post_init__(self) -> None:
         shape = (1 if self.pooled else self.world.leaf_node.size, self.world.actions.k)
-        self.y = {o: np.zeros(shape) for o in OBJECTIVE.outcomes}
-        self.t = {o: np.zeros(shape) for o in OBJECTIVE.outcomes}
+        self.sums = {o: np.zeros(shape) for o in OBJECTIVE.outcomes}
+        self.counts = {o: np.zeros(shape) for o in OBJECTIVE.outcomes}
         self.rng = np.random.default_rng([self.seed, 7])
         self.trials = np.ones(self.world.actions.k)
+        self.kinds: dict[str, str] = {}
 
-    def policy(self, week: int) -> Table:
+    def policy(self, week: int) -> tt.Table:
         if week == 0:
             return Uniform(self.world).policy(week)
         utility = sum(OBJECTIVE.values[o] * self._draws(o) for o in OBJECTIVE.outcomes)
         best = utility.argmax(2)
-        won = np.stack([(best == a).mean(0) for a in range(self.world.actions.k)], 1) ** self.sharpen
-        pmf = won / won.sum(1, keepdims=True)
+        wins = np.stack([(best == a).mean(0) for a in range(self.world.actions.k)], 1) ** self.sharpen
+        pmf = wins / wins.sum(1, keepdims=True)
         return by_leaf(self.world, np.broadcast_to(pmf, (self.world.leaf_node.size, pmf.shape[1])))
 
-    def _draws(self, o: str) -> np.ndarray:
-        y, t = self.y[o], self.t[o]
-        mean = y.sum() / t.sum()
-        a, size = y + self.prior * mean, t + self.prior
-        shape = (DRAWS, *y.shape)
-        if self.kind[o] == "count":
+    def _draws(self, outcome: str) -> np.ndarray:
+        total, count = self.sums[outcome], self.counts[outcome]
+        mean = total.sum() / count.sum()
+        a, size = total + self.prior * mean, count + self.prior
+        shape = (ARM_DRAWS, *total.shape)
+        if self.kinds[outcome] == "count":
             return self.rng.gamma(np.broadcast_to(a, shape)) / size
         draws = self.rng.beta(np.broadcast_to(a, shape), size - a + 1e-9)
-        return draws * self.trials if self.kind[o] == "trials" else draws
+        return draws * self.trials if self.kinds[outcome] == "trials" else draws
 
     def learn(self, week: Week) -> None:
-        self.kind: dict[str, str] = {}
+        self.kinds = {}
         for o in OBJECTIVE.outcomes:
             m = week.log.outcomes[o]
-            self.kind[o] = "trials" if m.trials is not None else m.spec.kind
+            self.kinds[o] = "trials" if m.trials is not None else m.spec.kind
             cell = (np.zeros_like(week.leaf) if self.pooled else week.leaf, week.log.action)
-            np.add.at(self.y[o], cell, m.value)
-            np.add.at(self.t[o], cell, 1.0 if m.trials is None else m.trials)
+            np.add.at(self.sums[o], cell, m.value)
+            np.add.at(self.counts[o], cell, 1.0 if m.trials is None else m.trials)
             if m.trials is not None:
-                self.trials = self.world.actions.sends
+                self.trials = np.array([float(f or 0) for f in self.world.actions.frequencies])
