@@ -68,7 +68,7 @@ def event(run: str, i: int) -> Event:
     body = {"i": i, "run": run, "pad": "x" * (i * 37 % 900)}
     if i % 3:
         return Event(f"{run}-{i}", "outcome", f"u{i % 50}", i, body={"name": "opened"} | body)
-    return Event(f"{run}-{i}", "decision", f"u{run}-{i}", i, 2900, body=body)
+    return Event(f"{run}-{i}", "decision", f"u{run}-{i}", i, period=2900, body=body)
 
 
 def write_until_killed(url: str, run: str, pipe: int) -> None:

@@ -28,7 +28,7 @@ BODY = {"segment": "ios", "action": "send", "propensity": 0.5, "policy": "p1"}
 def folder(tmp_path):
     (tmp_path / "spec.toml").write_text(SPEC)
     with Journal(tmp_path / "journal.db") as journal:
-        journal.record(*(Event(f"d{i}", "decision", f"u{i}", i, 0, body=BODY) for i in range(20)))
+        journal.record(*(Event(f"d{i}", "decision", f"u{i}", i, period=0, body=BODY) for i in range(20)))
         journal.record(*(Event(f"o{i}", "outcome", f"u{i}", DAY, body={"name": "opened"}) for i in range(5)))
         journal.record(Event("late", "outcome", "u7", 3 * DAY, body={"name": "opened"}))
     return tmp_path

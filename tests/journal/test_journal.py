@@ -20,7 +20,9 @@ from tactful.journal.tables import connect
 
 
 def decision(i, user="u1", period=2900, **more):
-    return Event(f"d{i}", "decision", user, 1000 + i, period, body={"action": f"a{i}", "propensity": 0.25}, **more)
+    return Event(
+        f"d{i}", "decision", user, 1000 + i, period=period, body={"action": f"a{i}", "propensity": 0.25}, **more
+    )
 
 
 def outcome(i, user="u1", at_us=5000, **more):
@@ -34,7 +36,11 @@ def journal(tmp_path):
 
 
 def test_what_was_recorded_is_read_back_in_order_and_by_another_process_too(journal, tmp_path):
-    batch = [decision(1), outcome(1), Event("s1", "send", "u1", 2000, 2900, "push", {"slot": "19:30"})]
+    batch = [
+        decision(1),
+        outcome(1),
+        Event("s1", "send", "u1", 2000, period=2900, scope="push", body={"slot": "19:30"}),
+    ]
     assert [a.status for a in journal.record(*batch)] == ["stored"] * 3
     assert [row.event for row in journal.read()] == batch
     assert [row.seq for row in journal.read()] == [1, 2, 3]
@@ -81,7 +87,7 @@ def test_the_first_decision_wins_and_a_retry_gets_it_back(journal):
 
 def test_many_threads_and_two_writers_decide_once(tmp_path):
     def ask(j, i):
-        return j.decide(Event(f"{i}", "decision", f"u{i % 20}", i, 1, body={"i": i})).body["i"]
+        return j.decide(Event(f"{i}", "decision", f"u{i % 20}", i, period=1, body={"i": i})).body["i"]
 
     with Journal(tmp_path / "j.db") as a, Journal(tmp_path / "j.db") as b, ThreadPoolExecutor(8) as pool:
         got = list(pool.map(lambda i: (i % 20, ask(a if i % 3 else b, i)), range(400)))
@@ -94,7 +100,7 @@ def test_many_threads_and_two_writers_decide_once(tmp_path):
 @given(st.lists(st.tuples(st.sampled_from("do"), st.integers(0, 5), st.integers(0, 2), st.integers(0, 1)), max_size=25))
 def test_any_history_is_that_of_a_dictionary(tmp_path_factory, history):
     made = [
-        Event(f"{kind}{i}", "decision", f"u{u}", i, p, body={"i": i})
+        Event(f"{kind}{i}", "decision", f"u{u}", i, period=p, body={"i": i})
         if kind == "d"
         else Event(f"{kind}{i}", "outcome", f"u{u}", i, body={"name": "x"})
         for kind, i, u, p in history

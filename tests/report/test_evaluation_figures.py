@@ -25,7 +25,7 @@ from tactful.report.estimate_figure import estimates_figure
 from tactful.report.evaluation_figures import pictures
 from tactful.report.frontier_figure import frontier_figure
 from tactful.report.html_page import Picture, Section, listed, page
-from tactful.report.html_report import Whole, report
+from tactful.report.html_report import ReportParts, report
 from tactful.report.weight_figure import reach_figure, weights_figure
 
 WORTH = Objective({"engaged": 1.0, "opted_out": -3.0})
@@ -124,10 +124,18 @@ def test_the_frontier_is_a_family_of_prices_and_logging(family):
 
 
 def test_the_page_stands_alone(result, family):
-    whole = Whole(
-        "log.parquet", NAME, "logging", check(LOG), result, overlap(LOG, POLICY), family, 0.03, ["Said <so>."]
+    parts = ReportParts(
+        name="log.parquet",
+        policy=NAME,
+        baseline="logging",
+        check=check(LOG),
+        result=result,
+        overlap=overlap(LOG, POLICY),
+        frontier=family,
+        limit=0.03,
+        remarks=["Said <so>."],
     )
-    html = report(whole)
+    html = report(parts)
     assert "a$b$&lt;c&gt;" in html
     assert "Said &lt;so&gt;." in html
     assert not re.search(r'(src|href)="(?!#)', html.replace('xlink:href="#', ""))

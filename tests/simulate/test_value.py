@@ -138,7 +138,7 @@ def test_fatigue_is_told_in_buckets():
 @compiled
 def test_the_stationary_plan_beats_the_one_step_plan_and_the_status_quo_on_other_people(people):
     """Worth at a price of ten sessions an opt-out, over half a year; paired, by three standard errors."""
-    search = Search(WORLD, price=10.0, horizon=182, rounds=2)
+    search = Search(world=WORLD, price=10.0, horizon=182, rounds=2)
     plans = {"short": search.one_step(people), "long": search.stationary(people, 21), "quo": WORLD.status_quo}
     others = WORLD.people(20_000, seed=22)
     worth = {}

@@ -244,7 +244,11 @@ def test_drift_does_what_it_says():
 
 
 def test_any_tree_and_channel():
-    leaves = (Leaf("mail", 1.0, "email", 1), Leaf("app/ios", 2.0, "ios", 0), Leaf("app/a%2Fb", 1.0, "android", 3))
+    leaves = (
+        Leaf("mail", 1.0, channel="email", chronotype=1),
+        Leaf("app/ios", 2.0),
+        Leaf("app/a%2Fb", 1.0, channel="android", chronotype=3),
+    )
     made = World(replace(BRISK.config, leaves=leaves)).simulate(400, 2, seed=1, events=True)
     paths = np.array(made.log.segments.paths)[made.log.segment]
     assert set(paths) == {"mail", "app/ios", "app/a%2Fb"}
@@ -273,8 +277,8 @@ def test_what_makes_no_world_is_refused():
         ("cadences of a week", lambda: replace(config, actions=ActionSpace.named(["none", "send"]))),
         ("add them to slots", lambda: replace(config, slots=("08:00",))),
         ("1 to 30 slots", lambda: replace(config, slots=())),
-        ("unknown channel", lambda: replace(config, leaves=(Leaf("a", 1.0, "fax"),))),
-        ("chronotypes are 0", lambda: replace(config, leaves=(Leaf("a", 1.0, "ios", 4),))),
+        ("unknown channel", lambda: replace(config, leaves=(Leaf("a", 1.0, channel="fax"),))),
+        ("chronotypes are 0", lambda: replace(config, leaves=(Leaf("a", 1.0, chronotype=4),))),
         ("each once", lambda: replace(config, leaves=(Leaf("a", 1.0), Leaf("a", 1.0)))),
         ("share of users", lambda: replace(config, leaves=(Leaf("a", 0.0),))),
         ("sum to at most 1", lambda: replace(config, zones=(("UTC", 1.2),))),

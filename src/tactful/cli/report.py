@@ -15,7 +15,7 @@ from tactful.core.files import replacing
 from tactful.core.log import Log as Decisions
 from tactful.diagnostics.check import check
 from tactful.errors import SpecError
-from tactful.evaluation.eligibility import check_askable
+from tactful.evaluation.analysis_set import check_askable
 from tactful.evaluation.evaluate import evaluate
 from tactful.evaluation.overlap import overlap
 from tactful.evaluation.target_policies import resolve
@@ -25,7 +25,7 @@ from tactful.models.base import Posterior
 from tactful.optimisation.publish import publish
 from tactful.planning.frontier import Frontier, frontier
 from tactful.policies.protocol import Published
-from tactful.report.html_report import Whole
+from tactful.report.html_report import ReportParts
 from tactful.report.html_report import report as written
 
 LEARNT = "learnt"
@@ -76,7 +76,17 @@ def report(
     with show.progress("frontier", json) as step:
         found = _frontier(test, posterior, parsed, name, level, seed, step) if name else None
     limit = parsed.limits.outcomes.get(name)
-    whole = Whole(log.name, policy or LEARNT, baseline, check(rows), result, reach, found, limit, said)
+    whole = ReportParts(
+        name=log.name,
+        policy=policy or LEARNT,
+        baseline=baseline,
+        check=check(rows),
+        result=result,
+        overlap=reach,
+        frontier=found,
+        limit=limit,
+        remarks=said,
+    )
     with replacing(out) as part:
         part.write_text(written(whole), encoding="utf-8")
     if json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from hashlib import blake2b
 from typing import Any
 
@@ -18,10 +18,7 @@ BOUND = 1 << 63
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """``id`` tells retries of one event from another event; ``at_us`` is when it happened (µs UTC).
-
-    A decision has a ``period``, and at most one is kept of a (user, period, scope). ``body`` is what else is known, in
-    plain JSON: of a decision the segment, arm, action, propensity, policy …; of an outcome its ``name`` and ``value``.
+    """One thing that happened, with an id that tells its retries from another event.
 
     Raises
     ------
@@ -31,12 +28,21 @@ class Event:
     """
 
     id: str
+    """Identifier of the event; whoever sends it again sends the same one."""
     kind: EventKind
+    """What happened: a decision, a send, an outcome, a consent or an erasure."""
     user: str
+    """Identifier of the user, as text."""
     at_us: int
+    """When it happened, in µs UTC."""
+    _: KW_ONLY
     period: int | None = None
+    """Index of the period of a decision; at most one decision is kept of a (user, period, scope)."""
     scope: str = ""
+    """Campaign or channel."""
     body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What else is known, in plain JSON: of a decision the segment, arm, action, propensity and policy; of an outcome
+    its ``name`` and ``value``."""
 
     def __post_init__(self) -> None:
         """Refuse what could not be read back."""

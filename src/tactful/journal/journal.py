@@ -51,8 +51,8 @@ class Journal:
     --------
     >>> from tempfile import mkdtemp
     >>> journal = Journal(mkdtemp() + "/journal.db")
-    >>> first = Event("e1", "decision", "u1", 10, 2900, body={"action": "none"})
-    >>> journal.decide(first).id, journal.decide(Event("e2", "decision", "u1", 20, 2900)).id
+    >>> first = Event("e1", "decision", "u1", 10, period=2900, body={"action": "none"})
+    >>> journal.decide(first).id, journal.decide(Event("e2", "decision", "u1", 20, period=2900)).id
     ('e1', 'e1')
     >>> journal.close()
     """
@@ -218,4 +218,5 @@ class Journal:
 def stored(row: Any) -> Stored:
     """An event from its row."""
     body = json.loads(row.body)
-    return Stored(row.seq, Event(row.id, row.kind, row.user, row.at_us, row.period, row.scope, body), row.received_us)
+    event = Event(row.id, row.kind, row.user, row.at_us, period=row.period, scope=row.scope, body=body)
+    return Stored(row.seq, event, row.received_us)

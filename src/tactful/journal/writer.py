@@ -194,7 +194,9 @@ class Writer:
         row = connection.execute(query).first()
         if row is None:  # the id is that of another event
             return Ack(event.id, DUPLICATE)
-        first = Event(row.id, row.kind, row.user, row.at_us, row.period, row.scope, json.loads(row.body))
+        first = Event(
+            row.id, row.kind, row.user, row.at_us, period=row.period, scope=row.scope, body=json.loads(row.body)
+        )
         return Ack(event.id, DUPLICATE if row.id == event.id else DECIDED, first)
 
     def _row(self, event: Event, text: str, now: int) -> dict[str, Any]:

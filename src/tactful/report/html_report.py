@@ -16,22 +16,31 @@ from tactful.report.html_page import Picture, Section, estimates_table, listed, 
 from tactful.report.weight_figure import reach_figure, weights_figure
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """What a report is made of; ``name`` is the log's, ``policy`` and ``baseline`` are the names of the two sides."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportParts:
+    """What a report is made of."""
 
     name: str
+    """Name of the log."""
     policy: str
+    """Name of the target policy."""
     baseline: str
+    """Name of the baseline policy."""
     check: Check
+    """What the log can say."""
     result: Evaluation
+    """The estimates."""
     overlap: Overlap
+    """How far policies are from what was logged."""
     frontier: Frontier | None = None
+    """Value against opt-outs, for a family of prices."""
     limit: float | None = None
-    said: Sequence[str] = ()
+    """The limit on opt-outs, drawn into the frontier."""
+    remarks: Sequence[str] = ()
+    """Sentences below the frontier."""
 
 
-def report(of: Whole) -> str:
+def report(of: ReportParts) -> str:
     """The page: equal input gives equal bytes.
 
     Raises
@@ -47,14 +56,16 @@ def report(of: Whole) -> str:
     return page(f"{of.policy} against {of.baseline}: {of.name}", lead, _sections(of))
 
 
-def _sections(of: Whole) -> Iterator[Section]:
+def _sections(of: ReportParts) -> Iterator[Section]:
     result = of.result
     left = [f"left out: {count:,} rows ({reason})" for reason, count in result.left_out.items()]
     told = f"{result.n:,} decisions of {result.users:,} users; intervals of {100 * result.level:g} % by user"
     drawn = estimates_figure(result, of.policy, of.baseline)
     caption = "Filled: the verdict is ok. Hollow: the interval leaves something out, and the table says what."
     table = estimates_table(result, of.policy, of.baseline)
-    yield Section("What it would earn", [Picture(svg(drawn), caption)], [*of.said, told, *left, *result.notes], table)
+    yield Section(
+        "What it would earn", [Picture(svg(drawn), caption)], [*of.remarks, told, *left, *result.notes], table
+    )
     reach, weights = reach_figure(of.overlap, of.policy), weights_figure(of.overlap, of.policy)
     yield Section(
         "How far the log reaches",

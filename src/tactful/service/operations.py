@@ -79,7 +79,7 @@ class Operations:
     async def outcomes(self, batch: m.OutcomesRequest) -> m.OutcomesReply:
         """Take outcomes, sends that were made, and consents; answered once all of them are durable."""
         self._refuse_many(len(batch.events))
-        made = [Event(e.id, e.kind, str(e.user), micros(e.at), None, e.scope, e.body()) for e in batch.events]
+        made = [Event(e.id, e.kind, str(e.user), micros(e.at), scope=e.scope, body=e.body()) for e in batch.events]
         acks = await asyncio.gather(*[asyncio.wrap_future(self._journal.submit(event)) for event in made])
         for event, ack in zip(made, acks, strict=True):
             self._metrics.events.labels(event.kind, ack.status).inc()
@@ -132,7 +132,7 @@ class Operations:
         context = {name: value for name, value in (request.context or {}).items() if value is not None}
         made = self._decider.decide(user, period, request.segment, context or None, may)
         body = _body(made, request, may)
-        event = Event(_id(user, period, made.scope), "decision", user, now, period, made.scope, body)
+        event = Event(_id(user, period, made.scope), "decision", user, now, period=period, scope=made.scope, body=body)
         ack = await asyncio.wrap_future(self._journal.submit(event))
         self._metrics.events.labels("decision", ack.status).inc()
         if ack.first is not None:
@@ -166,7 +166,7 @@ class Operations:
             raise PolicyError("the user has withdrawn consent", "user", "send nothing")
         scope = self._decider.policy.scope
         made = Decision(user, period, segment, "policy", NONE, None, 0, 1.0, "", scope, NO_CONSENT)
-        event = Event(_id(user, period, scope), "decision", user, 0, period, scope, _plain(made))
+        event = Event(_id(user, period, scope), "decision", user, 0, period=period, scope=scope, body=_plain(made))
         return _reply(event, repeated=False, journaled=False)
 
     def _watch_bypass(self, event: Event) -> None:

@@ -17,7 +17,7 @@ class Alarm(NamedTuple):
     why: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class BypassWatch:
     """Counts the sends of a day by source; each oddity is told once a day.
 
@@ -33,8 +33,11 @@ class BypassWatch:
     """
 
     per_user_day: int = 5
+    """Transactional notifications from one source that one user may get in a day."""
     most_share: float = 0.9
+    """Share of a source's sends that may be transactional while it also sends others."""
     at_least: int = 1000
+    """Sends of a source in a day from which on its share is looked at."""
     _day: int | None = None
     _users: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     _sends: Counter[tuple[str, bool]] = field(default_factory=Counter[tuple[str, bool]])

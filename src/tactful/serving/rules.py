@@ -70,15 +70,12 @@ class Gap:
         return self.channel in (None, channel) and self.category in (None, category)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """All rules of an account.
 
-    ``quiet`` holds local times in which nothing is sent, by jurisdiction: the most specific of ``US-FL``, ``US`` and
-    the empty name counts. A span may pass midnight. A send that falls into them, or too near another, waits for at most
-    ``patience_hours`` and inside its period, or is dropped (``patience_hours = 0``: at once). ``zones`` are the time
-    zones of countries and ``zone`` the account's, for users without one. ``transactional_counts`` says whether
-    transactional notifications add to caps and gaps of the others; nothing can hold them up.
+    A send that falls into quiet hours, or too near another, waits inside its period or is dropped. Nothing can hold up
+    a transactional notification.
 
     Examples
     --------
@@ -88,12 +85,20 @@ class Rules:
     """
 
     quiet: Mapping[str, Quiet] = field(default_factory=dict[str, Quiet])
+    """Local times in which nothing is sent, by jurisdiction: the most specific of ``US-FL``, ``US`` and the empty name
+    counts. A span may pass midnight."""
     caps: tuple[Cap, ...] = ()
+    """How many sends there may be in a span of time."""
     gaps: tuple[Gap, ...] = ()
+    """How far apart sends must be."""
     zones: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Time zone of each country, for users without one of their own."""
     zone: str | None = None
+    """Time zone of the account, for users of countries that are not in ``zones``."""
     patience_hours: float = 12.0
+    """How long a send may wait before it is dropped; 0 drops it at once."""
     transactional_counts: bool = False
+    """Whether transactional notifications add to the caps and gaps of the others."""
 
     def __post_init__(self) -> None:
         """Refuse zones that do not exist and patience that is no time."""

@@ -7,7 +7,7 @@ notification is sent, or that it is not, and never the action that was logged.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime, time, timedelta
 from hashlib import blake2b
 from typing import NamedTuple
@@ -39,46 +39,57 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is wanted: a cadence (``slot``, ``frequency``) in the period from ``start_us`` to ``end_us`` (µs UTC).
-
-    Higher ``priority`` comes first where a cap has room for some. Nothing is sent from ``expires_us`` on. A
-    transactional notification (``category = "transactional"``) is wanted at ``start_us`` and sent then, whatever the
-    rules say.
-    """
+    """What is wanted: a cadence in a period, or one transactional notification."""
 
     name: str
+    """What the intent is called in the trace."""
     start_us: int
+    """Start of the period, in µs UTC; a transactional notification is sent then."""
     end_us: int
+    """End of the period, in µs UTC."""
+    _: KW_ONLY
     slot: str | None = None
+    """Local time of day at which to send."""
     frequency: int | None = None
+    """Sends in the period."""
     channel: str = ""
+    """Channel, for rules that hold for one alone."""
     category: str = ""
+    """Category, for rules that hold for one alone; ``transactional`` is sent whatever the rules say."""
     priority: float = 0.0
+    """A higher one comes first where a cap has room for some."""
     expires_us: int | None = None
+    """From then on, in µs UTC, nothing is sent."""
 
     @classmethod
     def of(cls, name: str, period: int, space: ActionSpace, action: str, **options: object) -> Intent:
         """The cadence that an action of a grid means in a period."""
         i = space.index(action)
         start, end = space.period_start_us(period), space.period_start_us(period + 1)
-        return cls(name, start, end, space.slots[i], space.frequencies[i], **options)  # type: ignore[arg-type]
+        return cls(name, start, end, slot=space.slots[i], frequency=space.frequencies[i], **options)  # type: ignore[arg-type]
 
 
 class Send(NamedTuple):
-    """One send and its trace: ``state`` planned, moved, dropped or bypassed; ``at_us`` None where it is dropped.
-
-    ``wanted_us`` is its slot's instant, ``day`` the local date that it belongs to, even where it waits past midnight.
-    """
+    """One send and its trace."""
 
     intent: str
+    """Name of the intent that asked for it."""
     state: str
+    """``planned``, ``moved``, ``dropped`` or ``bypassed``."""
     at_us: int | None
+    """When it goes out, in µs UTC; None where it is dropped."""
     wanted_us: int | None
+    """Instant of its slot, in µs UTC."""
     day: str
+    """Local date that it belongs to, even where it waits past midnight."""
     slot: str | None
+    """Local time of day that was asked for."""
     channel: str
+    """Channel of the intent."""
     category: str
+    """Category of the intent."""
     trace: tuple[str, ...]
+    """What the rules did to it, one sentence each."""
 
 
 def schedule(intents: Sequence[Intent], person: Person, rules: Rules, history: Sequence[Sent] = ()) -> tuple[Send, ...]:
@@ -132,7 +143,7 @@ def eligible(
     def clear(slot: str, frequency: int) -> bool:
         if place is None:
             return False
-        intent = Intent("", start, end, slot, frequency, channel)
+        intent = Intent("", start, end, slot=slot, frequency=frequency, channel=channel)
         sends = list(_cadence(intent, person, rules, Limiter(rules, place, history), place))
         return all(s.at_us is not None and s.at_us == s.wanted_us for s in sends)
 

@@ -9,12 +9,11 @@ from typing import Generic, TypeVar
 S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline(Generic[S]):
     """Snapshot ``entries[i]`` decides from period ``starts[i]`` up to the next start.
 
-    ``accepted`` are those that a rollback may name, newest last. At most ``keep`` earlier ones are held of either;
-    periods before the first start are nobody's.
+    Periods before the first start are nobody's.
 
     Examples
     --------
@@ -24,17 +23,22 @@ class Timeline(Generic[S]):
     """
 
     starts: tuple[int, ...]
+    """First period of each snapshot, in order."""
     entries: tuple[S, ...]
+    """The snapshots, one for each start."""
     accepted: tuple[S, ...]
+    """The snapshots that a rollback may name, newest last."""
     keep: int
-    # What almost every decision asks for, without a search.
+    """How many earlier snapshots and starts are held."""
     since: int
+    """The last start: almost every decision asks for a later period, and needs no search."""
     newest: S
+    """The snapshot that decides from ``since`` on."""
 
     @classmethod
     def of(cls, entry: S, start: int, *, keep: int) -> Timeline[S]:
         """One snapshot from a period on."""
-        return cls((start,), (entry,), (entry,), keep, start, entry)
+        return cls(starts=(start,), entries=(entry,), accepted=(entry,), keep=keep, since=start, newest=entry)
 
     def at(self, period: int) -> S | None:
         """The snapshot that decides a period, or None."""
@@ -58,4 +62,11 @@ class Timeline(Generic[S]):
             starts, entries = (*starts, start), (*entries, entry)
         kept = self.keep + 1
         starts, entries = starts[-kept:], entries[-kept:]
-        return Timeline(starts, entries, accepted[-kept:], self.keep, starts[-1], entries[-1])
+        return Timeline(
+            starts=starts,
+            entries=entries,
+            accepted=accepted[-kept:],
+            keep=self.keep,
+            since=starts[-1],
+            newest=entries[-1],
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -43,11 +43,18 @@ class Course:
     """
 
     world: World
+    """The world that the people live in."""
     people: People
+    """The population; it is moved in place."""
     seed: int
+    """Of everything that happens to them."""
+    _: KW_ONLY
     week: int = 0
+    """The week that is lived next."""
     salt: str = "simulate"
+    """Of the keyed draws of decisions."""
     threads: int | None = None
+    """Threads of the engine; all cores where None."""
 
     def advance(self, policy: Policy, *, expected: bool = False) -> Week:
         """Live through one week under ``policy``; ``expected`` asks for what every action would have brought.

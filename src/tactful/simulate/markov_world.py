@@ -21,10 +21,13 @@ from tactful.simulate.simulated import Simulated
 from tactful.simulate.status_quo import draw, serve
 
 MOVE, ENGAGE, QUIT = range(3)
-OUTCOMES = (Outcome("engaged", "binary", window_us=DAY_US), Outcome("opted_out", "binary", window_us=DAY_US, absorbing=True))
+OUTCOMES = (
+    Outcome("engaged", "binary", window_us=DAY_US),
+    Outcome("opted_out", "binary", window_us=DAY_US, absorbing=True),
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarkovWorld:
     """Fatigue 0 … levels − 1, and ``gone``: each day one of none, send.
 
@@ -34,14 +37,23 @@ class MarkovWorld:
     """
 
     levels: int = 4
+    """Number of levels of fatigue."""
     engage: float = 0.35
+    """Probability that a send to a rested user engages."""
     tire: float = 0.55
+    """Factor of it for each level of fatigue."""
     organic: float = 0.08
+    """Probability that a user engages on a day without a send."""
     after: float = 0.05
+    """The same after an opt-out."""
     quit: float = 0.01
+    """Probability that a send to a rested user ends it all."""
     pester: float = 1.8
+    """Factor of it for each level of fatigue."""
     up: float = 0.8
+    """Probability that a send raises the level by one."""
     rest: float = 0.5
+    """Probability that a day without a send lowers the level by one."""
 
     def __post_init__(self) -> None:
         """Refuse what is no chain."""

@@ -20,21 +20,24 @@ SHADOWS = (0.0, 3.0, 6.0, 10.0, 16.0)  # sessions
 SWEEPS = 2000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Search:
-    """What is looked for: sessions − ``price``·opt-outs, by bucket of F between ``bounds``.
-
-    ``discount`` is the weight of the next week, .98 for about a year; ``rounds`` how often the states that the found
-    plan itself leads to are used to find a better one; plans are compared over ``horizon`` days.
-    """
+    """A search for the plan with the most sessions, less a price of opt-outs, by bucket of the fatigue F."""
 
     world: World
+    """The world to plan for."""
     price: float = 0.0
+    """Sessions that one opt-out costs."""
     bounds: tuple[float, ...] = BOUNDS
+    """Where the buckets of fatigue are cut."""
     discount: float = 0.98
+    """Weight of the next week; .98 looks about a year ahead."""
     rounds: int = 4
+    """How often the states that a plan leads to are used to look for a better one."""
     horizon: int = 364
+    """Days over which plans are compared."""
     threads: int | None = None
+    """Threads of the engine; all cores where None."""
 
     def one_step(self, people: People, days: int = 7, shadow: float = 0.0) -> ByFatigue:
         """The plan that is best over the next ``days`` in the states of ``people``, blind to what comes after.

@@ -19,28 +19,32 @@ JITTER_US = 9 * 3_600_000_000  # decisions fall on Monday before 09:00 UTC: in e
 WEEKS_OF_DOSE = 4
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class People:
-    """n users at one time; the arrays ``state`` and ``dose`` are moved in place.
-
-    ``row`` (n,) is the index of each user in the whole population, ``leaf`` (n,) points into the configuration's
-    leaves, ``zone`` (n,) into ``hours.zone_names``, ``channel`` (n,) into ``CHANNELS``; ``decides_us`` (n,) is the
-    time of decisions within Monday. ``traits`` (n, 3), ``kinds`` (n, 2) and ``state`` (n, 8) are as in
-    ``kernels.world``. ``dose`` (n, 5) holds what a log shows: fatigue, then the sends of the last four weeks.
-    ``visits`` (n,) counts the organic sessions of the warm-up.
-    """
+    """n users at one time; the arrays ``state`` and ``dose`` are moved in place."""
 
     row: U64
+    """(n,) index of each user in the whole population."""
     leaf: I64
+    """(n,) leaf of the configuration."""
     chronotype: I64
+    """(n,) index of the chronotype."""
     zone: I64
+    """(n,) time zone, an index into ``hours.zone_names``."""
     channel: I64
+    """(n,) channel, an index into ``CHANNELS``."""
     decides_us: I64
+    """(n,) time of decisions within Monday, in µs."""
     traits: F64
+    """(n, 3) traits that stay, as in ``kernels.world``."""
     kinds: I64
+    """(n, 2) kinds of each user, as in ``kernels.world``."""
     state: F64
+    """(n, 8) what changes day by day, as in ``kernels.world``."""
     dose: F64
+    """(n, 5) what a log shows: fatigue, then the sends of the last four weeks."""
     visits: F64
+    """(n,) organic sessions of the warm-up."""
 
     @property
     def n(self) -> int:
@@ -58,7 +62,7 @@ class People:
 
     def take(self, who: I64 | Bool) -> People:
         """The chosen users, copied."""
-        return People(*(getattr(self, name)[who] for name in self.__slots__))
+        return People(**{name: getattr(self, name)[who] for name in self.__slots__})
 
 
 def draw_people(config: WorldConfig, users: int, first_user: int, seed: int) -> People:

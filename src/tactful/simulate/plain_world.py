@@ -29,7 +29,7 @@ OUTCOMES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlainWorld:
     """Every decision is independent of every other, so one-step values are the whole truth.
 
@@ -40,18 +40,27 @@ class PlainWorld:
     actions: ActionSpace = field(
         default_factory=lambda: ActionSpace.grid(["08:00", "12:00", "16:00", "19:00", "22:00"], [1, 2, 3, 5, 7])
     )
+    """Cadences that can be chosen."""
     leaves: tuple[str, ...] = ("ios/new", "ios/core", "android/new", "android/core")
+    """Paths of the segments."""
     peak_h: tuple[float, ...] = (8.0, 20.0, 12.0, 22.0)
+    """Local hour at which a send is opened most, by leaf."""
     ideal: tuple[float, ...] = (0.5, 1.5, 1.0, 2.3)
     """log2 of the frequency at which a send is opened most, by leaf."""
     level: float = -2.0
+    """Log-odds of an engagement per send, before hour and frequency count."""
     amplitude: float = 0.8
+    """Log-odds between the best hour and the mean hour."""
     bend: float = 0.15
+    """Log-odds lost per squared doubling of the frequency away from the ideal one."""
     hazard: float = 0.0008
+    """Hazard of an opt-out per send at one send a week."""
     growth: float = 1.4
+    """Factor of it for every doubling of the frequency."""
     scatter: float = 0.0
     """Standard deviation of what is added to the log-odds of every (leaf, action) on its own: no surface is smooth."""
     scatter_seed: int = 0
+    """Seed of that scatter."""
     shares: tuple[float, ...] = ()
     """Share of users by leaf; equal where none are given."""
 

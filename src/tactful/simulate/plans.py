@@ -110,22 +110,28 @@ class Geometry:
         return cls(np.array([1000 * (f or 0) for f in space.frequencies]), np.array(slots))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Drawn:
-    """A policy over the world's actions; each decision is the keyed draw of (user, period).
-
-    ``keys`` (n,) are the users' keys, in the order of the people; ``first_period`` is the period of week 0.
-    """
+    """A policy over the world's actions; each decision is the keyed draw of (user, period)."""
 
     config: WorldConfig
+    """The configuration of the world."""
     policy: Policy
+    """The policy that decides."""
     keys: U64
+    """(n,) keys of the users, in the order of the people."""
     segments: Segments
+    """The segment tree of the log."""
     first_period: int
+    """Index of the period of week 0."""
     salt: str = "simulate"
+    """Of the keyed draws."""
     kept: float = 1.0
+    """Share of the planned sends that are made."""
     by_week: bool = True
+    """Whether the plan is asked anew every week."""
     threads: int | None = None
+    """Threads of the draws; all cores where None."""
 
     def weeks(self, people: People, week: int, weeks: int) -> tuple[I64, I64]:
         """The draw of one week; the plan is asked week by week."""

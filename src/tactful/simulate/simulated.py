@@ -12,26 +12,27 @@ from tactful.core.log import Log, Measured
 from tactful.core.outcomes import Objective
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Events:
-    """Sends one by one, by user and time: e rows.
-
-    ``user`` (e,) are codes of the log; times (e,) are µs UTC; ``opened_at`` and ``opted_out_at`` are −1 where neither
-    happened; ``slot`` (e,) points into the world's slots; ``added`` (e,) says whether the open brought a session of its
-    own instead of replacing one.
-    """
+    """Sends one by one, by user and time: e rows."""
 
     user: I64
+    """(e,) codes of the log's users."""
     sent_at: I64
+    """(e,) time of the send, in µs UTC."""
     slot: I64
+    """(e,) slot of the world."""
     opened_at: I64
+    """(e,) time of the open, in µs UTC; −1 where there was none."""
     opted_out_at: I64
+    """(e,) time of the opt-out, in µs UTC; −1 where there was none."""
     added: Bool
+    """(e,) whether the open brought a session of its own instead of replacing one."""
 
     def until(self, as_of: int) -> Events:
         """What is known at a time: sends up to then, and what came of them up to then."""
         rows = self.sent_at <= as_of
-        kept = Events(*(getattr(self, name)[rows] for name in self.__slots__))
+        kept = Events(**{name: getattr(self, name)[rows] for name in self.__slots__})
         known = {c: np.where(getattr(kept, c) <= as_of, getattr(kept, c), -1) for c in ("opened_at", "opted_out_at")}
         return replace(kept, added=kept.added & (known["opened_at"] >= 0), **known)
 

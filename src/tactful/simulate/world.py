@@ -127,7 +127,15 @@ class World:
     def plan(self, policy: Policy, people: People, *, salt: str = "simulate", threads: int | None = None) -> Drawn:
         """A policy as a plan for these people, with the keys of their identifiers."""
         keys = user_keys(records.user_ids(people))
-        return Drawn(self.config, policy, keys, self.segments, self.first_period, salt, threads=threads)
+        return Drawn(
+            config=self.config,
+            policy=policy,
+            keys=keys,
+            segments=self.segments,
+            first_period=self.first_period,
+            salt=salt,
+            threads=threads,
+        )
 
     def trial_value(
         self,

@@ -8,7 +8,7 @@ and was set so that the nine regularities of ``experiments/003_world`` hold toge
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from itertools import product
 
 from tactful.core.actions import DAY_US, ActionSpace
@@ -27,8 +27,10 @@ class Leaf:
     """One leaf of the segment tree: what its users have in common."""
 
     path: str
+    """Path of the leaf in the segment tree."""
     share: float
     """Share of the population; shares are normalised."""
+    _: KW_ONLY
     channel: str = "ios"
     """``ios``, ``android`` (push) or ``email``: decides how late opens come."""
     chronotype: int = 0
@@ -50,7 +52,15 @@ def default_leaves() -> tuple[Leaf, ...]:
     """
     lives = (("new", 0.30, -0.5, -0.1, -0.35), ("regular", 0.45, 0.0, 0.0, 0.0), ("core", 0.25, 0.7, 0.1, 0.42))
     return tuple(
-        Leaf(f"{p}/{life}/{name}", share / 8, p, c, active, opens + platform, bears)
+        Leaf(
+            path=f"{p}/{life}/{name}",
+            share=share / 8,
+            channel=p,
+            chronotype=c,
+            activity=active,
+            openness=opens + platform,
+            tolerance=bears,
+        )
         for (p, platform), (life, share, active, opens, bears), (c, name) in product(
             (("ios", -0.08), ("android", 0.08)), lives, enumerate(CHRONOTYPES)
         )
@@ -74,7 +84,7 @@ ZONES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
     """Changes of the world over time; all off by default."""
 
@@ -89,6 +99,7 @@ class Drift:
     abrupt_week: int | None = None
     """Week from which the log-odds of an open change by ``abrupt``."""
     abrupt: float = 0.0
+    """Log-odds of an open added from ``abrupt_week`` on."""
 
     def openness(self, day: int) -> float:
         """Log-odds added on a day."""
@@ -100,7 +111,7 @@ class Drift:
         return math.exp(self.season * math.cos(2 * math.pi * (day / 7 - self.season_peak_week) / 52))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorldConfig:
     """A population of users who receive notifications, tire, form habits, open late, and opt out for good.
 
@@ -111,6 +122,7 @@ class WorldConfig:
     """
 
     leaves: tuple[Leaf, ...] = field(default_factory=default_leaves)
+    """The leaves of the segment tree, with what their users have in common."""
     slots: tuple[str, ...] = SLOTS
     """Local send times: the five of HeartSteps' kind, spread over the waking day."""
     actions: ActionSpace = field(default_factory=default_actions)
@@ -119,8 +131,9 @@ class WorldConfig:
     dominance: float = 0.7
     """Share of a leaf's users with the leaf's chronotype, the others evenly. Chosen: slots of a mixture .77–1.18."""
     peaks_h: Four = (7.5, 12.0, 20.0, 23.0)
+    """Local hour of each chronotype's bump. Peak to trough 7–22 h: 2.1 (Airship's and Localytics' hours)."""
     widths_h: Four = (1.2, 1.5, 1.8, 1.5)
-    """Local hour and spread of each chronotype's bump. Peak to trough 7–22 h: 2.1 (Airship's and Localytics' hours)."""
+    """Spread of each chronotype's bump, in hours."""
     bump: float = 0.5
     """Height of that bump in log-odds. Chosen: the best hour is worth 1–5 % of sessions."""
     dip: float = 2.0
@@ -137,17 +150,20 @@ class WorldConfig:
     activity_most: float = 12.0
     """No user visits more often a day."""
     openness: float = -3.05
-    openness_sigma: float = 0.5
     """Log-odds of an open: 4.6 % at 2 a week, 3.7 % at 5 (Airship: median 3.1–3.4 %, P90 8–10.7 %)."""
+    openness_sigma: float = 0.5
+    """Standard deviation of these log-odds between users."""
     openness_by_activity: float = 0.15
     """Share of the (log) activity that openness follows."""
 
     tolerance: float = 5.8
+    """Median sends a week that a user bears: Localytics' thresholds of annoyance."""
     tolerance_sigma: float = 0.705
-    """Sends a week that a user bears, and its log-sd: Localytics' thresholds of annoyance."""
+    """Log-sd of the tolerance between users."""
     never: float = 0.09
+    """Share of users who bear nothing (Localytics)."""
     never_tolerance: float = 0.02
-    """Share of users who bear nothing (Localytics), and their tolerance."""
+    """Tolerance of the users who bear nothing, in sends a week."""
 
     fatigue_half_life: float = 6.0
     """HeartSteps: the effect of a dose halves in 6.2 days; Oralytics: 4.7."""
@@ -171,6 +187,7 @@ class WorldConfig:
     night_factor: float = 2.0
     """Factor of it between 23 and 7 h. Chosen."""
     stale_days: float = 7.0
+    """Days of silence after which the hazard rises."""
     stale: float = 0.5
     """Hazard × (days of silence / 7)^.5 after a long silence: "who is this?". Chosen: opt-outs per send fall with
     frequency."""
@@ -204,6 +221,7 @@ class WorldConfig:
     warmup_days: int = 28
     """Days of the status quo before a value is measured."""
     drift: Drift = field(default_factory=Drift)
+    """Changes of the world over time."""
 
     def __post_init__(self) -> None:
         """Refuse what makes no world."""
