@@ -8,33 +8,33 @@ python experiments/003_world/run.py --small --out /tmp/world     two small seeds
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
-import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # experiments/, where the harness is
+
 import numpy as np
-from figure import draw
-from measures import REGULARITIES, Study, anchors
-
-HERE = Path(__file__).parent
-START, END = "<!-- table -->\n", "<!-- /table -->"
+from harness.study import parser, read_study
+from measures import REGULARITIES, SeedStudy, anchors
+from world_figure import draw
 
 
-def measure(settings: dict[str, int]) -> dict[str, Any]:
+def measure(settings: Mapping[str, int]) -> dict[str, Any]:
     """Every regularity for every seed."""
-    found: list[dict[str, Any]] = []
-    for i in range(settings["seeds"]):
-        began = time.perf_counter()
-        study = Study(settings["first_seed"] + i, settings["users"], settings["trial_users"], settings["table_users"])
-        found.append({f.__name__: f(study) for f in (anchors, *REGULARITIES)} | {"seed": study.seed})
-        failed = [f.__name__ for f in REGULARITIES if not found[-1][f.__name__]["holds"]]
-        took = time.perf_counter() - began
-        print(f"seed {study.seed}: {took:.0f} s, fails: {', '.join(failed) or 'none'}", file=sys.stderr, flush=True)
-    return {"settings": settings, "seeds": found}
+    results: list[dict[str, Any]] = []
+    for seed in range(settings["first_seed"], settings["first_seed"] + settings["seeds"]):
+        start = time.perf_counter()
+        study = SeedStudy(seed, settings["users"], settings["trial_users"], settings["table_users"])
+        result = {f.__name__: f(study) for f in (anchors, *REGULARITIES)} | {"seed": seed}
+        results.append(result)
+        failures = ", ".join(f.__name__ for f in REGULARITIES if not result[f.__name__]["holds"])
+        seconds = time.perf_counter() - start
+        print(f"seed {seed}: {seconds:.0f} s, fails: {failures or 'none'}", file=sys.stderr, flush=True)
+    return {"settings": settings, "seeds": results}
 
 
 ROWS = (  # number, what, function, and (figure, label, scale, unit, sign) of each figure; sign "+" shows a change
@@ -70,15 +70,15 @@ ROWS = (  # number, what, function, and (figure, label, scale, unit, sign) of ea
 )  # fmt: skip
 
 
-def table(results: dict[str, Any]) -> str:
+def table(results: Mapping[str, Any]) -> str:
     """The Markdown table: mean ± sd over seeds, and the share of seeds in which each holds."""
     seeds = results["seeds"]
     lines = ["| # | what | measured (mean ± sd over seeds) | holds in |", "|---|---|---|---|"]
     for number, what, name, figures in ROWS:
-        shown = ", ".join(_figure(seeds, name, *figure) for figure in figures)
-        held = "learned holds" if figures[0][0].startswith("learned") else "holds"
-        share = f"{sum(bool(s[name][held]) for s in seeds)}/{len(seeds)}" if name != "anchors" else ""
-        lines.append(f"| {number} | {what} | {shown} | {share} |")
+        numbers = ", ".join(_figure(seeds, name, *figure) for figure in figures)
+        criterion = "learned holds" if figures[0][0].startswith("learned") else "holds"
+        share = f"{sum(bool(s[name][criterion]) for s in seeds)}/{len(seeds)}" if name != "anchors" else ""
+        lines.append(f"| {number} | {what} | {numbers} | {share} |")
     return "\n".join(lines) + "\n"
 
 
@@ -92,23 +92,14 @@ def _figure(seeds: list[dict[str, Any]], name: str, key: str, label: str, scale:
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--small", action="store_true", help="two small seeds")
-    options.add_argument("--draw", action="store_true", help="only the table and the figure, from results.json")
-    options.add_argument("--out", type=Path, default=HERE, help="folder of results.json, README.md and the figure")
-    asked = options.parse_args()
-    asked.out.mkdir(parents=True, exist_ok=True)
-    config = tomllib.loads((HERE / "config.toml").read_text(encoding="utf-8"))
-    store = asked.out / "results.json"
-    if not asked.draw:
-        results = measure(config["small" if asked.small else "run"])
+    study = read_study(__file__, parser(__doc__, "results.json"))
+    store = study.out / "results.json"
+    if not study.draw:
+        results = measure(study.settings)
         store.write_text(json.dumps(results, indent=1, default=lambda x: x.item()) + "\n", encoding="utf-8")
     results = json.loads(store.read_text(encoding="utf-8"))
-    draw(results["seeds"], asked.out / "regularities.png")
-    text = (HERE / "README.md").read_text(encoding="utf-8")
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
-    (asked.out / "README.md").write_text(before + START + table(results) + END + after, encoding="utf-8")
+    draw(results["seeds"], study.out / "regularities.png")
+    study.write_readme({"table": table(results)})
     print(table(results))
 
 

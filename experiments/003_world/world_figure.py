@@ -7,20 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from harness.figures import BAND, BLUE, INK, MUTED, PALE, RUST, corner, page, save
 from measures import CHANCES, CUTS
 
-INK, MUTED, LINE, BAND = "#1f2933", "#6b7785", "#d5dbe1", "#e8f1ec"
-BLUE, RUST, PALE = "#33779c", "#c2562e", "#a9c9db"
 Seeds = list[dict[str, Any]]
 MIDDLE = [(a + b) / 2 for a, b in pairwise(CUTS)]
 
 
 def draw(seeds: Seeds, path: Path) -> None:
     """Write the page; the same results give the same bytes."""
-    figure: Any = Figure(figsize=(13, 11.4), dpi=130, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = page(13, 11.4)
     figure.text(
         0.045, 0.972, "Nine regularities of notifications, in one simulated world", size=17, color=INK, weight="bold"
     )
@@ -33,14 +29,10 @@ def draw(seeds: Seeds, path: Path) -> None:
     grid = figure.add_gridspec(3, 3, left=0.055, right=0.975, top=0.895, bottom=0.05, hspace=0.5, wspace=0.27)
     for i, (title, panel) in enumerate(PANELS):
         axes = figure.add_subplot(grid[i // 3, i % 3])
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        for side in ("left", "bottom"):
-            axes.spines[side].set_color(LINE)
-        axes.tick_params(colors=MUTED, labelsize=8.5, length=0)
+        corner(axes, 8.5)
         axes.set_title(f"{i + 1}  {title}", loc="left", size=10, color=INK, pad=12, weight="bold")
         panel(axes, seeds)
-    figure.savefig(path, format="png", metadata={"Software": None})
+    save(figure, path)
 
 
 def _get(seeds: Seeds, name: str, key: str) -> Any:
@@ -72,8 +64,8 @@ def _signed(x: Any) -> str:
 
 def _half(axes: Any, seeds: Seeds) -> None:
     _bands(axes, [("sessions", _get(seeds, "drop_half", "sessions"), (-5, -1))])
-    quits = _signed(_get(seeds, "drop_half", "opt_outs"))
-    axes.text(0.5, 0.06, f"and opt-outs {quits}", size=9, color=MUTED, ha="center", transform=axes.transAxes)
+    opt_outs = _signed(_get(seeds, "drop_half", "opt_outs"))
+    axes.text(0.5, 0.06, f"and opt-outs {opt_outs}", size=9, color=MUTED, ha="center", transform=axes.transAxes)
 
 
 def _zero(axes: Any) -> None:
@@ -113,12 +105,12 @@ def _uplift(axes: Any, seeds: Seeds) -> None:
     axes.set_ylim(0, 92)
     axes.set_ylabel("% of the tenth that is sent to", size=8.5, color=MUTED)
     axes.set_xticks([1, 10], ["least active", "most active"])
-    other = axes.twinx()
-    other.plot(tenth, learned, color=INK, lw=1.4, marker="o", ms=3)
-    other.set_ylim(0, learned.max() * 1.75)
-    other.axis("off")
-    other.plot([0.7, 1.7], [learned.max() * 1.62] * 2, color=INK, lw=1.4)
-    other.text(2, learned.max() * 1.62, "uplift by tenth, learned from a trial", size=8.5, color=INK, va="center")
+    twin = axes.twinx()
+    twin.plot(tenth, learned, color=INK, lw=1.4, marker="o", ms=3)
+    twin.set_ylim(0, learned.max() * 1.75)
+    twin.axis("off")
+    twin.plot([0.7, 1.7], [learned.max() * 1.62] * 2, color=INK, lw=1.4)
+    twin.text(2, learned.max() * 1.62, "uplift by tenth, learned from a trial", size=8.5, color=INK, va="center")
 
 
 def _opens(axes: Any, seeds: Seeds) -> None:
@@ -157,9 +149,9 @@ def _one_step(axes: Any, seeds: Seeds) -> None:
         for curve in curves:
             axes.plot(sends, curve, color=color, lw=0.3, alpha=0.4)
         axes.plot(sends, curves.mean(0), color=color, lw=2, marker="o", ms=3.5)
-    said = np.array([s["one_step_misleads"]["said"] for s in seeds]).mean(0)
+    predicted = np.array([s["one_step_misleads"]["said"] for s in seeds]).mean(0)
     true = np.array([s["one_step_misleads"]["true"] for s in seeds]).mean(0)
-    axes.text(sends[4] - 1, said[4] + 0.03, "one-step\nestimate", size=9, color=RUST, ha="right")
+    axes.text(sends[4] - 1, predicted[4] + 0.03, "one-step\nestimate", size=9, color=RUST, ha="right")
     axes.text(sends[5], true[5] - 0.06, "what happens in 28 days", size=9, color=BLUE, ha="center", va="top")
     axes.set_ylim(true.min() - 0.1, None)
     axes.set_xlabel("sends a week", size=8.5, color=MUTED)
