@@ -23,8 +23,8 @@ from tactful.errors import (
     TactfulError,
 )
 from tactful.evaluation.evaluate import evaluate
-from tactful.evaluation.opt_out_price import opt_out_price
-from tactful.evaluation.results import Evaluation
+from tactful.evaluation.opt_out_price import Price, opt_out_price
+from tactful.evaluation.results import EstimateRow, Evaluation, IntervalRow, SequentialEvaluation
 from tactful.frames.building.event_frames import of_rows as events_of
 from tactful.frames.building.event_frames import read as read_events
 from tactful.frames.building.join import Joined, join
@@ -36,19 +36,22 @@ from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec, Measure
 from tactful.frames.write import canonical_spec, to_frame, write_log
 from tactful.learners.replay import replay
-from tactful.learners.results import Replay
+from tactful.learners.results import Batch, Regret, Replay
 from tactful.models.conjugate.posterior import Conjugate
 from tactful.models.contextual.linear import Linear
 from tactful.models.contextual.logistic import Logistic
 from tactful.models.hierarchical.posterior import Hierarchical
-from tactful.optimisation.explorers import UCB, Cautious, EpsilonGreedy, Greedy, InverseGap, Softmax, Thompson
+from tactful.optimisation.explorers import UCB, Cautious, EpsilonGreedy, Explorer, Greedy, InverseGap, Softmax, Thompson
 from tactful.optimisation.publish import publish
 from tactful.planning.frontier import Frontier, frontier
 from tactful.planning.power import Guess, Need, decisions_needed, power
 from tactful.planning.verdict_chance import Prospect, Prospects, chance_seen
 from tactful.policies.arms import Arms
 from tactful.policies.artifact import load, save
+from tactful.policies.bank_score import BankScore
 from tactful.policies.contextual import Contextual
+from tactful.policies.exploration_rules import Rule
+from tactful.policies.linear_score import LinearScore
 from tactful.policies.protocol import Policy, Published
 from tactful.policies.table import Table
 from tactful.policies.table import always as constant_policy
@@ -56,7 +59,7 @@ from tactful.policies.table import uniform as uniform_policy
 from tactful.policies.terms import Terms
 from tactful.promotion.gate import gate
 from tactful.promotion.monitor import Watch
-from tactful.promotion.results import Claim, Verdict
+from tactful.promotion.results import Claim, Judged, Verdict
 from tactful.simulate.world import World
 
 __all__ = [
@@ -64,6 +67,8 @@ __all__ = [
     "UCB",
     "ActionSpace",
     "Arms",
+    "BankScore",
+    "Batch",
     "Cautious",
     "Check",
     "Claim",
@@ -72,7 +77,9 @@ __all__ = [
     "Contextual",
     "Decisions",
     "EpsilonGreedy",
+    "EstimateRow",
     "Evaluation",
+    "Explorer",
     "Fading",
     "Features",
     "Finding",
@@ -80,13 +87,16 @@ __all__ = [
     "Greedy",
     "Guess",
     "Hierarchical",
+    "IntervalRow",
     "InverseGap",
     "Joined",
     "JournalBusyError",
     "JournalError",
+    "Judged",
     "Limits",
     "Lineage",
     "Linear",
+    "LinearScore",
     "Log",
     "LogError",
     "LogSpec",
@@ -101,12 +111,16 @@ __all__ = [
     "Policy",
     "PolicyError",
     "PolicyFormatError",
+    "Price",
     "Prospect",
     "Prospects",
     "Published",
+    "Regret",
     "Replay",
     "Rollup",
+    "Rule",
     "Segments",
+    "SequentialEvaluation",
     "Softmax",
     "SpecError",
     "Table",

@@ -1,6 +1,6 @@
 """The public faces, and the stubs that type checkers read.
 
-``python tests/architecture/faces.py`` writes the stubs anew from the tables of the packages.
+``public_names.py`` writes the stubs anew from the tables of the packages.
 """
 
 from __future__ import annotations
@@ -45,8 +45,3 @@ def stub(face: str) -> str:
         command = [sys.executable, "-m", "ruff", *arguments, "--stdin-filename", str(stub_path(face)), "-"]
         text = subprocess.run(command, input=text, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     return text
-
-
-if __name__ == "__main__":
-    for face in FACES:
-        stub_path(face).write_text(stub(face), encoding="utf-8")

@@ -5,14 +5,21 @@ from tactful import _faces
 _faces.show(
     __name__,
     {
-        "models.base": ["ContextualPosterior", "Posterior"],
+        "models.base": [
+            "ContextualPosterior",
+            "DrawsInBlocks",
+            "Posterior",
+            "ProvidesFeatures",
+            "ProvidesLevels",
+            "ProvidesWatermarks",
+        ],
         "models.conjugate.posterior": ["Conjugate", "ConjugatePosterior"],
         "models.hierarchical.posterior": ["Hierarchical", "HierarchicalPosterior"],
         "models.contextual.linear": ["Linear", "LinearPosterior"],
         "models.contextual.logistic": ["Logistic", "LogisticPosterior"],
-        "models.contextual.moments": ["Contexts", "Moments"],
+        "models.contextual.moments": ["ContextCounter", "ContextMoments"],
         "models.evidence": ["Evidence"],
         "models.files": ["load", "save"],
-        "models.sufficient_statistics": ["Sums"],
+        "models.sufficient_statistics": ["CellSums", "SufficientStatistics"],
     },
 )

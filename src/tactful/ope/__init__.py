@@ -30,7 +30,14 @@ _faces.show(
         "ope.intervals": ["Interval", "cluster_t"],
         "ope.wealth": ["Stakes", "stakes"],
         # What an estimate is worth.
-        "ope.reliability": ["Circumstances", "Health", "judge", "weighted_events"],
+        "ope.reliability": [
+            "Assessment",
+            "Circumstances",
+            "Reliability",
+            "WeightDiagnostics",
+            "assess",
+            "weighted_events",
+        ],
         # Before data, and while a policy runs.
         "ope.certificate_power": ["Design", "chance_kept", "users_to_keep"],
         "ope.sample_size": ["chance_of_verdict", "needed", "users_needed", "z_needed"],

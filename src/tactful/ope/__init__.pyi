@@ -8,7 +8,7 @@ from tactful.ope.e_process import Monitor
 from tactful.ope.estimators import clipped_ips, dm, dr, ips, marginal_weights, mips, shrunk_dr, sndr, snips, switch_dr
 from tactful.ope.intervals import Interval, cluster_t
 from tactful.ope.markov_test import MarkovTest, markov_test
-from tactful.ope.reliability import Circumstances, Health, judge, weighted_events
+from tactful.ope.reliability import Assessment, Circumstances, Reliability, WeightDiagnostics, assess, weighted_events
 from tactful.ope.sample_size import chance_of_verdict, needed, users_needed, z_needed
 from tactful.ope.sequential import marginalised, pdis, sequential_dr, weighted_pdis
 from tactful.ope.slope import Choice, choose_clip, choose_shrink, choose_switch
@@ -17,19 +17,22 @@ from tactful.ope.wealth import Stakes, stakes
 from tactful.ope.weights import on_rows
 
 __all__ = [
+    "Assessment",
     "Certificate",
     "Choice",
     "Circumstances",
     "Curve",
     "Design",
     "Estimate",
-    "Health",
     "Interval",
     "MarkovTest",
     "Monitor",
+    "Reliability",
     "Stakes",
     "Trajectories",
+    "WeightDiagnostics",
     "align",
+    "assess",
     "betting",
     "bootstrap",
     "bootstrap_replicates",
@@ -48,7 +51,6 @@ __all__ = [
     "empirical_bernstein",
     "excluded_at",
     "ips",
-    "judge",
     "keeps",
     "km",
     "marginal_weights",

@@ -10,7 +10,7 @@ _faces.show(
         "serving.decision": ["Decision"],
         "serving.timeline_entries": ["Live", "MismatchError"],
         "serving.contexts": ["ContextError"],
-        "serving.bypass": ["Alarm"],
+        "serving.bypass": ["Alarm", "BypassWatch"],
         # Plans of sends.
         "serving.schedule": [
             "BYPASSED",

@@ -1,4 +1,4 @@
-from tactful.serving.bypass import Alarm
+from tactful.serving.bypass import Alarm, BypassWatch
 from tactful.serving.contexts import ContextError
 from tactful.serving.decider import Decider
 from tactful.serving.decider_config import ServingConfig
@@ -15,6 +15,7 @@ __all__ = [
     "PLANNED",
     "TRANSACTIONAL",
     "Alarm",
+    "BypassWatch",
     "Cap",
     "ContextError",
     "Decider",

@@ -11,7 +11,7 @@ _faces.show(
         "simulate.world_spec": ["sends_spec", "world_spec"],
         "simulate.engine": ["Engine", "MEASURES"],
         "simulate.people": ["People", "draw_people"],
-        "simulate.plans": ["ByFatigue", "Decided", "Drawn", "Fixed", "Geometry", "Plan", "bucket"],
+        "simulate.plans": ["ByFatigue", "CadenceTable", "Decided", "Drawn", "Fixed", "Plan", "bucket"],
         "simulate.course": ["Course", "Week"],
         "simulate.value": ["Figure", "Value"],
         "simulate.optimal": ["BOUNDS", "Search"],

@@ -5,7 +5,7 @@ from tactful.simulate.markov_world import MarkovWorld
 from tactful.simulate.optimal import BOUNDS, Search
 from tactful.simulate.people import People, draw_people
 from tactful.simulate.plain_world import PlainWorld
-from tactful.simulate.plans import ByFatigue, Decided, Drawn, Fixed, Geometry, Plan, bucket
+from tactful.simulate.plans import ByFatigue, CadenceTable, Decided, Drawn, Fixed, Plan, bucket
 from tactful.simulate.simulated import Events, Simulated
 from tactful.simulate.status_quo import StatusQuo, status_quo
 from tactful.simulate.trial import Coin
@@ -19,6 +19,7 @@ __all__ = [
     "BOUNDS",
     "MEASURES",
     "ByFatigue",
+    "CadenceTable",
     "Coin",
     "Course",
     "Decided",
@@ -28,7 +29,6 @@ __all__ = [
     "Events",
     "Figure",
     "Fixed",
-    "Geometry",
     "Leaf",
     "MarkovWorld",
     "People",

@@ -7,6 +7,6 @@ _faces.show(
     {
         "tracking.mlflow_run": ["default_uri", "metric_name", "record"],
         "tracking.registry": ["Pinned", "alias_of", "fetch", "pinned", "promote"],
-        "tracking.watcher": ["FolderSource", "RegistrySource", "Source", "Status", "Watcher"],
+        "tracking.watcher": ["FolderSource", "PolicySource", "RegistrySource", "Status", "Watcher"],
     },
 )

@@ -1,12 +1,12 @@
 from tactful.tracking.mlflow_run import default_uri, metric_name, record
 from tactful.tracking.registry import Pinned, alias_of, fetch, pinned, promote
-from tactful.tracking.watcher import FolderSource, RegistrySource, Source, Status, Watcher
+from tactful.tracking.watcher import FolderSource, PolicySource, RegistrySource, Status, Watcher
 
 __all__ = [
     "FolderSource",
     "Pinned",
+    "PolicySource",
     "RegistrySource",
-    "Source",
     "Status",
     "Watcher",
     "alias_of",
