@@ -33,7 +33,7 @@ from tactful.journal.journal import Journal
 from tactful.kernels import world as kernel
 from tactful.policies.table import Table, uniform
 from tactful.simulate.engine import MEASURES, Engine
-from tactful.simulate.plans import Geometry
+from tactful.simulate.plans import CadenceTable
 from tactful.simulate.world import World
 from tactful.simulate.world_config import lively
 
@@ -99,7 +99,7 @@ class Audience:
         names = {name: a for a, name in enumerate(self.world.actions.names)}
         action = np.zeros(people.n, np.int64)
         action[alive] = [names[d["action"]] for d in made]
-        geometry, out = Geometry.of(self.world.config), np.zeros((people.n, 1, len(MEASURES)))
+        geometry, out = CadenceTable.of(self.world.config), np.zeros((people.n, 1, len(MEASURES)))
         cadence, slot = geometry.cadence[action][:, None], geometry.slot[action][:, None]
         Engine(self.world.config, self.seed).cadences(people, 7 * week, cadence, slot, out)
         return self._told(alive, week, start, out[:, 0])

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 import tactful as tt
-from tactful.simulate import Course, Engine, Geometry, PlainWorld
+from tactful.simulate import CadenceTable, Course, Engine, PlainWorld
 
 PRICE = 15.0  # of an opt-out, in engagements
 OBJECTIVE = tt.Objective({"engaged": 1.0, "opted_out": -PRICE})
@@ -188,7 +188,7 @@ def stationary_rates(world: tt.World, asked: Mapping[str, int], weeks: int) -> n
     """
     seed, n = asked["seed"], len(world.config.leaves)
     people = world.people(asked["users"], seed=seed, threads=1)
-    engine, space = Engine(world.config, seed, 1), Geometry.of(world.config)
+    engine, space = Engine(world.config, seed, 1), CadenceTable.of(world.config)
     rates = np.zeros((n, world.actions.k, 2))
     for a, name in enumerate(world.actions.names):
         course = Course(world, people.copy(), seed, threads=1)

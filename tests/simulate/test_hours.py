@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from tactful.core.actions import DAY_US, time_us
-from tactful.simulate.delays import HOUR_US, Clock
+from tactful.simulate.delays import HOUR_US, SlotClock
 from tactful.simulate.hours import hour_effect, hour_rows, leaf_slots, open_delay, slot_hours, slot_times, zone_names
 from tactful.simulate.people import draw_people
 from tactful.simulate.world_config import WorldConfig, default_leaves
@@ -69,7 +69,7 @@ def test_zones_have_their_shares():
 @pytest.mark.parametrize(("channel", "median_h"), list(enumerate(CONFIG.open_delay_h)))
 def test_opens_come_as_late_as_the_channel_says(channel, median_h):
     """The median within a sign test's band (1e-4), and the lognormal within the window by Kolmogorov and Smirnov."""
-    clock, n = Clock.of(CONFIG, 5, 0, 1), 4000
+    clock, n = SlotClock.of(CONFIG, 5, 0, 1), 4000
     at = np.zeros(n, np.int64)
     row = np.arange(n, dtype=np.uint64)
     late = (clock.opened_at(row, at, np.full(n, channel), at, at) - clock.sent_at(at, at, at)) / HOUR_US
@@ -81,7 +81,7 @@ def test_opens_come_as_late_as_the_channel_says(channel, median_h):
 
 
 def test_opt_outs_are_known_when_they_should_be():
-    clock, n = Clock.of(CONFIG, 6, 0, 3), 20_000
+    clock, n = SlotClock.of(CONFIG, 6, 0, 3), 20_000
     row = np.arange(n, dtype=np.uint64)
     zone, day, slot = (np.full(n, x) for x in (0, 1, 4))
     known = clock.opted_out_at(row, zone, day, slot)

@@ -19,9 +19,9 @@ from tactful.serving.periods import FIRST, instant_us, now_us, whole
 from tactful.serving.timeline import Timeline
 from tactful.serving.timeline_entries import (
     FORGOTTEN,
-    Entry,
     Live,
     MismatchError,
+    TimelineEntry,
     entry_of,
     live_at,
     refuse_actions,
@@ -77,7 +77,7 @@ class Decider:
         except (PolicyFormatError, MismatchError) as error:
             entry = without(self.config, error, clock())
         self._actions = entry.snapshot.policy.actions
-        self._timeline: Timeline[Entry] = Timeline[Entry].of(entry, FIRST, keep=self.config.keep)
+        self._timeline: Timeline[TimelineEntry] = Timeline[TimelineEntry].of(entry, FIRST, keep=self.config.keep)
 
     @classmethod
     def open(
@@ -271,7 +271,7 @@ class Decider:
         if self._frozen:
             raise PolicyError("the decider is frozen", "swap", "unfreeze it first")
 
-    def _start(self, entry: Entry, from_period: int | None, *, now: bool) -> int:
+    def _start(self, entry: TimelineEntry, from_period: int | None, *, now: bool) -> int:
         """The period from which an entry decides: as asked for, or the next boundary by the clock."""
         if from_period is not None:
             return whole(from_period)

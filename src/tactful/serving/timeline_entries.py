@@ -47,7 +47,7 @@ class Live(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class TimelineEntry:
     """A snapshot and where it came from; ``found`` is False where it stands in for a policy that is not there."""
 
     snapshot: Snapshot
@@ -64,7 +64,7 @@ def entry_of(
     *,
     pinned: str | None = None,
     source: str | None = None,
-) -> Entry:
+) -> TimelineEntry:
     """A policy, or the one in a folder, made ready with its stand-in.
 
     Raises
@@ -82,10 +82,10 @@ def entry_of(
     stand_in = None if table is None else Snapshot(table)
     snapshot = Snapshot(policy, last=_oldest(policy, config), stand_in=stand_in)
     snapshot.shares("", policy.features.centre)  # what a policy prepares at its first use is prepared before it is live
-    return Entry(snapshot, source or origin, digest, at_us)
+    return TimelineEntry(snapshot, source or origin, digest, at_us)
 
 
-def without(config: ServingConfig, error: TactfulError, at_us: int) -> Entry:
+def without(config: ServingConfig, error: TactfulError, at_us: int) -> TimelineEntry:
     """The stand-in of a decider that starts without a policy.
 
     Raises
@@ -103,10 +103,10 @@ def without(config: ServingConfig, error: TactfulError, at_us: int) -> Entry:
     if table is None:
         raise error
     snapshot = Snapshot(table, reason=f"no policy: {error.what}")
-    return Entry(snapshot, error.where, None, at_us, found=False)
+    return TimelineEntry(snapshot, error.where, None, at_us, found=False)
 
 
-def refuse_actions(entry: Entry, actions: ActionSpace | None) -> None:
+def refuse_actions(entry: TimelineEntry, actions: ActionSpace | None) -> None:
     """Refuse a policy of other actions than these; None: any will do.
 
     Raises
@@ -119,7 +119,7 @@ def refuse_actions(entry: Entry, actions: ActionSpace | None) -> None:
         raise MismatchError("it has other actions than those that are served", where, "start a decider for it")
 
 
-def refuse_mismatch(entry: Entry, newest: Entry, start: int) -> None:
+def refuse_mismatch(entry: TimelineEntry, newest: TimelineEntry, start: int) -> None:
     """Refuse a policy that cannot take over from the newest in period ``start``.
 
     Raises
@@ -137,7 +137,7 @@ def refuse_mismatch(entry: Entry, newest: Entry, start: int) -> None:
         raise PolicyError(f"it cannot begin in period {start}: {why}", where, "publish a newer policy")
 
 
-def live_at(timeline: Timeline[Entry], period: int, *, frozen: bool) -> Live:
+def live_at(timeline: Timeline[TimelineEntry], period: int, *, frozen: bool) -> Live:
     """Which policy decides a period."""
     entry = timeline.at(period)
     if entry is None:

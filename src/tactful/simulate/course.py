@@ -17,7 +17,7 @@ from tactful.policies.protocol import Policy
 from tactful.simulate import records
 from tactful.simulate.engine import MEASURES, Engine
 from tactful.simulate.people import JITTER_US, People, context, remember
-from tactful.simulate.plans import Geometry, eligible, leaf_nodes
+from tactful.simulate.plans import CadenceTable, eligible, leaf_nodes
 from tactful.simulate.world import World
 from tactful.simulate.world_config import WEEK_US
 
@@ -67,7 +67,7 @@ class Course:
         people, alive = self.people, np.flatnonzero(self.people.alive)
         if not alive.size:
             raise SpecError("everybody has opted out", "course", "start with more people")
-        engine, space = Engine(self.world.config, self.seed, self.threads), Geometry.of(self.world.config)
+        engine, space = Engine(self.world.config, self.seed, self.threads), CadenceTable.of(self.world.config)
         plan = self.world.plan(policy, people, salt=self.salt, threads=self.threads)
         action, propensity, shares = plan.decide(people, self.week, vectors=True)
         rows = {"action": action, "propensity": propensity, "propensities": shares / ONE, "context": context(people)}

@@ -20,7 +20,7 @@ LAST_DAY = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clock:
+class SlotClock:
     """UTC times of the local slots of ``days`` days from ``first_day``; ``table`` (zones, days, slots) µs UTC."""
 
     config: WorldConfig
@@ -29,7 +29,7 @@ class Clock:
     table: I64
 
     @classmethod
-    def of(cls, config: WorldConfig, seed: int, first_day: int, days: int) -> Clock:
+    def of(cls, config: WorldConfig, seed: int, first_day: int, days: int) -> SlotClock:
         """The clock of these days."""
         return cls(config, seed, first_day, slot_times(config, first_day, days))
 

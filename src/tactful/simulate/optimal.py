@@ -12,7 +12,7 @@ from tactful.kernels import world as kernel
 from tactful.simulate.engine import MEASURES, Engine
 from tactful.simulate.living import live
 from tactful.simulate.people import People
-from tactful.simulate.plans import ByFatigue, Geometry, Plan, bucket
+from tactful.simulate.plans import ByFatigue, CadenceTable, Plan, bucket
 from tactful.simulate.world import World
 
 BOUNDS = (1.0, 2.0, 3.0, 4.5, 6.5)  # of F: 2, 3, 4, 6 and 8 recent sends a week
@@ -65,7 +65,7 @@ class Search:
             led = people.copy()
             live(Engine(self.world.config, seed, self.threads), led, plans[-1], 0, 84)
             here = self._cells(led, 7, self.price)
-            met = Cells(*(a + (b - a) / (done + 1) for a, b in zip(met, here, strict=True)))
+            met = FatigueCells(*(a + (b - a) / (done + 1) for a, b in zip(met, here, strict=True)))
             plans.append(self._plan(self._solve(met, self._moves(led, seed))))
         return plans[1:]
 
@@ -73,21 +73,21 @@ class Search:
         value = self.world.value(plan, self.horizon, people, seed=seed, threads=self.threads)
         return value.mean("expected_sessions").value - self.price * value.mean("expected_opt_outs").value
 
-    def _cells(self, people: People, days: int, price: float) -> Cells:
+    def _cells(self, people: People, days: int, price: float) -> FatigueCells:
         """Means per (leaf, bucket, action) of the users who are alive; cells without users take their leaf's mean."""
         alive = people.take(people.alive)
-        space = Geometry.of(self.world.config)
+        space = CadenceTable.of(self.world.config)
         each = Engine(self.world.config, 0, self.threads).expected(alive, 0, days, space.cadence, space.slot)
         organic = days * alive.traits[:, [kernel.RATE]]
         gain = each[:, :, 2] - organic - price * each[:, :, 3]
         # Those who leave are not the average user: what they lose is a share of their own visits.
         lost = self.world.config.leaving * organic * each[:, :, 3]
         at = self._at(alive)
-        return Cells(self._mean(gain, at), self._mean(each[:, :, 3], at), self._mean(lost, at))
+        return FatigueCells(self._mean(gain, at), self._mean(each[:, :, 3], at), self._mean(lost, at))
 
     def _moves(self, people: People, seed: int) -> F64:
         """(cells, k, buckets) where a week under each action leads those who stay; shared by all leaves."""
-        space, b = Geometry.of(self.world.config), len(self.bounds) + 1
+        space, b = CadenceTable.of(self.world.config), len(self.bounds) + 1
         moves = np.zeros((b, space.cadence.size, b))
         engine, edges = Engine(self.world.config, seed, self.threads), np.array(self.bounds)
         for pace in np.unique(space.cadence):
@@ -101,7 +101,7 @@ class Search:
             moves[:, space.cadence == pace] = (counts / counts.sum(1, keepdims=True))[:, None]
         return moves
 
-    def _solve(self, cells: Cells, moves: F64) -> I64:
+    def _solve(self, cells: FatigueCells, moves: F64) -> I64:
         """(leaves, b) the actions that satisfy V = max_a r + γ·(stay·E V' − what leaving costs for good)."""
         g = self.discount
         value = np.zeros(cells.reward.shape[:2])
@@ -117,7 +117,7 @@ class Search:
         return np.argmax(q, axis=2)
 
     def _plan(self, action: I64) -> ByFatigue:
-        space = Geometry.of(self.world.config)
+        space = CadenceTable.of(self.world.config)
         return ByFatigue(np.array(self.bounds), space.cadence[action] / 1000, space.slot[action])
 
     def _at(self, people: People) -> I64:
@@ -133,7 +133,7 @@ class Search:
         return np.where(count > 0, total / np.maximum(count, 1), whole)
 
 
-class Cells(NamedTuple):
+class FatigueCells(NamedTuple):
     """(leaves, buckets, k) of a week.
 
     ``reward`` is what notifications bring beyond the user's own visits, ``leave`` the probability of leaving, ``lost``

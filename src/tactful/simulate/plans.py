@@ -96,14 +96,14 @@ def _repeat(value: F64 | I64, weeks: int) -> I64:
 
 
 @dataclass(frozen=True, slots=True)
-class Geometry:
+class CadenceTable:
     """The world's actions as the engine wants them: (k,) thousandths of sends a week, (k,) slots."""
 
     cadence: I64
     slot: I64
 
     @classmethod
-    def of(cls, config: WorldConfig) -> Geometry:
+    def of(cls, config: WorldConfig) -> CadenceTable:
         """From the names and slots of the action space."""
         space = config.actions
         slots = [ANY if s is None else config.slots.index(s) for s in space.slots]
@@ -138,7 +138,7 @@ class Drawn:
         if weeks != 1:
             raise SpecError("a policy decides week by week", "simulate", "ask for one week at a time")
         action, _, _ = self.decide(people, week)
-        space = Geometry.of(self.config)
+        space = CadenceTable.of(self.config)
         return space.cadence[action][:, None], space.slot[action][:, None]
 
     def decide(self, people: People, week: int, *, vectors: bool = False) -> Decided:

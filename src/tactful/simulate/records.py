@@ -16,10 +16,10 @@ from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
 from tactful.kernels import world as kernel
 from tactful.policies.arms import POLICY
-from tactful.simulate.delays import Clock
+from tactful.simulate.delays import SlotClock
 from tactful.simulate.engine import MEASURES, ORIGIN, Engine
 from tactful.simulate.people import JITTER_US, People, context, remember
-from tactful.simulate.plans import Drawn, Geometry, eligible, leaf_nodes
+from tactful.simulate.plans import CadenceTable, Drawn, eligible, leaf_nodes
 from tactful.simulate.simulated import Events, Simulated
 from tactful.simulate.world_config import WEEK_US
 
@@ -85,7 +85,7 @@ def weekly(
 
 def _week(engine: Engine, people: People, plan: Drawn, week: int, keep: Keep) -> dict[str, Any]:
     """Columns of one week for all users; those who had opted out before it are left out later."""
-    space = Geometry.of(plan.config)
+    space = CadenceTable.of(plan.config)
     action, propensity, shares = plan.decide(people, week, vectors=keep.vectors)
     made: dict[str, Any] = {"action": action, "propensity": propensity, "context": context(people)}
     if keep.vectors:
@@ -102,7 +102,7 @@ def _week(engine: Engine, people: People, plan: Drawn, week: int, keep: Keep) ->
     return made if sent is None else made | {"sent": sent}
 
 
-def _most(space: Geometry) -> int:
+def _most(space: CadenceTable) -> int:
     return int(-(-space.cadence.max() // 1000)) + 1
 
 
@@ -114,7 +114,7 @@ def _simulated(
     flat = {name: values[rows] for name, values in columns.items()}
     start = time_us(config.start, "[world] start")
     decided = start + week * WEEK_US + people.decides_us[user]
-    clock = Clock.of(config, engine.seed, 0, 7 * periods)
+    clock = SlotClock.of(config, engine.seed, 0, 7 * periods)
     may = eligible(config)
     table = flat | {
         "user": user,
@@ -164,7 +164,7 @@ def to_log(
     )
 
 
-def left_at(clock: Clock, people: People) -> I64:
+def left_at(clock: SlotClock, people: People) -> I64:
     """(n,) µs UTC at which each opt-out is known; meaningless where there was none."""
     out = np.zeros(people.n, np.int64)
     day = people.state[:, kernel.LEFT_DAY].astype(np.int64) - ORIGIN
@@ -174,7 +174,7 @@ def left_at(clock: Clock, people: People) -> I64:
     return out
 
 
-def _events(clock: Clock, people: People, sent: I64) -> Events:
+def _events(clock: SlotClock, people: People, sent: I64) -> Events:
     """Sends (n, m), week after week, as rows."""
     user, at = np.nonzero(sent >= 0)
     code = sent[user, at]

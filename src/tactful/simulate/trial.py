@@ -16,7 +16,7 @@ from tactful.core.segments import Segments
 from tactful.errors import SpecError
 from tactful.kernels import world as kernel
 from tactful.policies.protocol import Policy
-from tactful.simulate.delays import Clock
+from tactful.simulate.delays import SlotClock
 from tactful.simulate.engine import CHUNK, MEASURES, Engine
 from tactful.simulate.hours import allowed
 from tactful.simulate.people import WEEKS_OF_DOSE, People
@@ -146,7 +146,7 @@ def _simulated(
     config, per_day = engine.config, len(engine.config.slots)
     user, t = np.nonzero(rows)
     flat = {name: values[rows] for name, values in columns.items()}
-    clock = Clock.of(config, engine.seed, 0, rows.shape[1] // per_day)
+    clock = SlotClock.of(config, engine.seed, 0, rows.shape[1] // per_day)
     decided = clock.sent_at(people.zone[user], t // per_day, t % per_day)
     send = may[t % per_day]
     table = flat | {

@@ -21,7 +21,7 @@ from tactful.simulate.engine import Engine
 from tactful.simulate.hours import hour_rows
 from tactful.simulate.living import live
 from tactful.simulate.people import People, draw_people
-from tactful.simulate.plans import ANY, Drawn, Fixed, Geometry, Plan
+from tactful.simulate.plans import ANY, CadenceTable, Drawn, Fixed, Plan
 from tactful.simulate.records import Progress
 from tactful.simulate.simulated import Simulated
 from tactful.simulate.status_quo import StatusQuo
@@ -168,7 +168,7 @@ class World:
         The expectation is over the states of ``people`` and exact but for second-order terms of habit. Actions are the
         world's, or ``per_week`` cadences at any slot. NaN where a leaf has no user.
         """
-        space = Geometry.of(self.config)
+        space = CadenceTable.of(self.config)
         cadence, slot = space.cadence, space.slot
         if per_week is not None:
             cadence = np.rint(1000 * np.array(per_week)).astype(np.int64)

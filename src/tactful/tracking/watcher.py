@@ -37,7 +37,7 @@ class Status(NamedTuple):
     looked_at: float = 0.0
 
 
-class Source(Protocol):
+class PolicySource(Protocol):
     """Where policies are published."""
 
     @property
@@ -140,7 +140,7 @@ class Watcher:
     def __init__(
         self,
         decider: Decider,
-        source: Source | str | os.PathLike[str],
+        source: PolicySource | str | os.PathLike[str],
         *,
         every_s: float = 10.0,
         on_change: Callable[[Status], None] | None = None,
@@ -148,7 +148,7 @@ class Watcher:
         self._decider, self._every_s, self._on_change = decider, every_s, on_change
         if isinstance(source, str) and source.startswith(PREFIX):
             raise SpecError(f"{source} needs a tracking URI and a cache", do="give RegistrySource(name, uri, cache)")
-        self._source: Source = FolderSource(source) if isinstance(source, str | os.PathLike) else source
+        self._source: PolicySource = FolderSource(source) if isinstance(source, str | os.PathLike) else source
         live = decider.live()
         self._status = Status(live.sha256 or "", live.version if live.sha256 else "")
         self._stop = threading.Event()
