@@ -16,8 +16,11 @@ from tactful.core.lineage import Lineage
 from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
-from tactful.optimisation.constrained import CERTAINTY, Limit, Served, constrain, optimum, tightened
+from tactful.optimisation.constrained import CERTAINTY, constrain
+from tactful.optimisation.constraints import Limit
 from tactful.optimisation.explorers import EpsilonGreedy, Greedy, Softmax, Thompson
+from tactful.optimisation.linear_programme import LinearProgramme
+from tactful.optimisation.node_population import NodePopulation
 from tactful.optimisation.publish import publish
 
 GRID = ActionSpace.grid(["08:00", "19:30"], [1, 3])
@@ -79,6 +82,18 @@ def volume(posterior, policy, slot=None):
     return float(weight @ pmf @ sends)
 
 
+def programme(posterior, limits, uniform=0.0, certainty=CERTAINTY):
+    """The linear programme of a posterior's means."""
+    return LinearProgramme(
+        utility=REWARD.combine({o: posterior.mean(o) for o in posterior.outcomes}),
+        limits=limits,
+        weight=posterior.decisions / posterior.decisions.sum(),
+        parents=TREE.parents,
+        uniform=uniform,
+        certainty=certainty,
+    )
+
+
 @pytest.mark.parametrize("block", range(10))
 def test_limits_are_kept_in_every_random_problem(block):
     """1,000 problems (100 without the JIT): kept in the quantile of the posterior, or refused by name."""
@@ -110,7 +125,7 @@ def test_the_optimum_is_that_of_a_dense_programme(seed):
     weight = posterior.decisions / posterior.decisions.sum()
     utility = REWARD.combine({o: posterior.mean(o) for o in posterior.outcomes})
     cost = np.tile(np.array(GRID.frequencies, float), (len(TREE), 1))
-    best, prices = optimum([Limit("sends", 1.0, cost)], [1.0], utility, Served(weight, 0.1))
+    best, prices = programme(posterior, [Limit("sends", 1.0, cost)], uniform=0.1).solve([1.0])
     on = np.repeat(0.9 * weight, GRID.k)
     dense = linprog(
         -(on * utility.ravel()),
@@ -143,12 +158,11 @@ def test_a_tighter_limit_costs_more_and_earns_less():
 
 def test_segments_without_decisions_get_the_mean_of_those_below():
     posterior = problem(5)
-    found = constrain(posterior, REWARD, Limits({}, 0.5), Greedy(), uniform=0.0, seed=5)
-    np.testing.assert_allclose(found.pmf.sum(1), 1, atol=1e-12)
-    utility = REWARD.combine({o: posterior.mean(o) for o in posterior.outcomes})
+    found = constrain(NodePopulation(posterior), REWARD, Limits({}, 0.5), Greedy(), uniform=0.0, seed=5)
+    np.testing.assert_allclose(found.draft.pmf().sum(1), 1, atol=1e-12)
     weight = posterior.decisions / posterior.decisions.sum()
     cost = np.tile(np.array(GRID.frequencies, float), (len(TREE), 1))
-    best, _ = tightened([Limit("sends", 0.5, cost)], utility, Served(weight, 0.0), TREE.parents)
+    best, _ = programme(posterior, [Limit("sends", 0.5, cost)]).optimum()
     above, below = TREE.index("a"), [TREE.index("a/x"), TREE.index("a/y")]
     assert weight[above] == weight[0] == 0
     np.testing.assert_allclose(best[above], weight[below] @ best[below] / weight[below].sum(), atol=1e-12)
@@ -180,7 +194,7 @@ def test_less_certainty_leaves_more_room():
     for certainty in (0.99, 0.9, 0.5):
         policy = publish(posterior, REWARD, limits, explorer=Greedy(), certainty=certainty, uniform=0.0)
         assert np.quantile(rates(posterior, policy, "opted_out"), certainty) <= 0.003 * (1 + 1e-9)
-        best, _ = tightened([limit], utility, Served(weight, 0.0, certainty), TREE.parents)
+        best, _ = programme(posterior, [limit], certainty=certainty).optimum()
         earned.append(float(weight @ np.sum(best * utility, 1)))
     assert earned == sorted(earned)
     assert earned[0] < earned[-1]

@@ -21,14 +21,16 @@ from tactful.core.outcomes import OBJECTIVE, Objective
 from tactful.diagnostics.check import Check, check
 from tactful.errors import SpecError
 from tactful.evaluation.evaluate import evaluate
-from tactful.evaluation.results import Entry, Evaluation, Role
+from tactful.evaluation.results import EstimateRow, Evaluation, Role
 from tactful.evaluation.target_policies import empirical
 from tactful.frames.decisions import decide, users_of, write_decisions
 from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.write import write_log
 from tactful.models.hierarchical.posterior import Hierarchical, HierarchicalPosterior
-from tactful.optimisation.publish import SENDS, expected, node_pmf, publish
+from tactful.optimisation.constraints import SENDS
+from tactful.optimisation.population import expected
+from tactful.optimisation.publish import node_pmf, publish
 from tactful.policies.artifact import save
 from tactful.policies.protocol import Published
 from tactful.simulate.simulated import Simulated
@@ -274,7 +276,7 @@ def _print(out: Path, made: Demo) -> None:
     show.line(f"  tactful explain {out}/policy --segment {_rows(made)[0].segment}")
 
 
-def _told(made: Demo) -> Iterator[Entry]:
+def _told(made: Demo) -> Iterator[EstimateRow]:
     shown = (made.result["target", o, ESTIMATOR] for o in OUTCOMES)
     return (e for e in shown if e.why)
 

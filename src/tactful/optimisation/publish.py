@@ -6,26 +6,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeGuard
 
-import numpy as np
-
 from tactful.batch.decide import served
+from tactful.batch.pmf import pmf_of
 from tactful.core.arrays import F64
 from tactful.core.draw import ONE
-from tactful.core.features import Features
-from tactful.core.outcomes import OBJECTIVE, Limits, Objective
+from tactful.core.outcomes import Limits, Objective
 from tactful.errors import NothingToSayError, SpecError
-from tactful.models.base import ContextualPosterior, Posterior
+from tactful.models.base import ContextualPosterior, Posterior, ProvidesFeatures
 from tactful.optimisation.constrained import CERTAINTY, constrain
-from tactful.optimisation.contextual import publish_contextual
+from tactful.optimisation.context_population import ContextPopulation
 from tactful.optimisation.explorers import Explorer, Thompson
+from tactful.optimisation.node_population import NodePopulation
+from tactful.optimisation.population import Draft, Population
 from tactful.optimisation.provenance import traced
 from tactful.policies.arms import Arms
 from tactful.policies.codec import Saved
 from tactful.policies.protocol import Published
-from tactful.policies.table import Table
 from tactful.policies.terms import DEFAULT_SALT, Terms
-
-SENDS = "sends_per_period"
 
 
 def publish(
@@ -55,19 +52,31 @@ def publish(
     objective
         What the outcomes are worth.
     limits
-        Bounds on what is served, at the log's mix of segments: outcomes with ``certainty``, volume and slot
-        shares exactly (``optimisation.constrained``). Prices of those that bind stand in ``prices``. For contextual
-        policies they hold over the posterior's sample of contexts.
+        Bounds on what is served, at the log's mix of segments: outcomes with ``certainty``, volume and slot shares
+        exactly. For contextual policies they hold over the posterior's sample of contexts. The policy's ``prices``
+        say which of them bind.
     explorer
-        ``Thompson(draws=1024, sharpen=2)`` by default, with 256 draws in a bank.
+        How to explore; by default ``Thompson(draws=1024, sharpen=2)``, with 256 draws in a bank.
     uniform
-        Total share of uniform traffic: keeps every propensity above ``uniform / k``.
+        Total share in [0, 1] of uniform traffic: it keeps every propensity above ``uniform / k``.
     certainty
-        Quantile of the posterior of an aggregate rate that must be within its limit; .5 is the median.
+        Quantile between 0 and 1 of the posterior of an aggregate rate that must be within its limit; .5 is the median.
     seed
-        Of the bank of draws; the same seed and posterior give the same policy.
-    salt, scope
-        Of the draw: users draw anew in another scope.
+        Of the posterior draws; the same seed and posterior give the same policy.
+    salt
+        Of the policy's own draws; with another salt every user draws anew.
+    scope
+        Name of what is decided, such as a channel; users draw independently in another scope.
+    arms
+        Shares of users who are kept from the policy for good; by default none.
+    from_period, valid_until
+        Indices of the first and the last period in which the policy may decide; None: no bound.
+
+    Returns
+    -------
+    Table or Contextual
+        Its ``prices`` are those of the limits, and its ``expected`` what the model expects of what is served, per
+        decision: every outcome, the objective, and the sends per period where actions have frequencies.
 
     Raises
     ------
@@ -75,16 +84,20 @@ def publish(
         The objective is empty, names an outcome that the posterior does not know, or a limit cannot be kept.
     NothingToSayError
         No decision's value is known yet for an outcome of the objective or the limits.
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> log = tt.World().trial(200, 4, seed=1).log
+    >>> posterior = tt.Conjugate().fit(log)
+    >>> policy = publish(posterior, Objective({"engaged": 1.0}), Limits({"opted_out": 0.02}))
+    >>> policy.actions.names, policy.uniform, policy.prices
+    (('none', 'send'), 0.03, {'opted_out': 0.0})
+    >>> 0 < policy.expected["opted_out"] < 0.02
+    True
     """
-    objective.check(posterior.outcomes)
-    if not 0 < certainty < 1:
-        raise SpecError(f"a certainty of {certainty}", "publish", "choose it between 0 and 1, such as 0.95")
-    if not objective.outcomes:
-        raise SpecError("no outcome has a value", "[objective]", "say what is wanted, such as engaged = 1.0")
-    for o in objective.outcomes:
-        if not posterior.counted(o).any():
-            raise NothingToSayError(f"no value of {o} is mature yet", "outcomes", "wait, or set a later [log] as_of")
-    limits = limits or Limits()
+    _check(posterior, objective, certainty)
+    limits, explorer = limits or Limits(), explorer or Thompson()
     terms = Terms(
         uniform=uniform,
         salt=salt,
@@ -96,36 +109,50 @@ def publish(
         limits=limits,
         lineage=traced(posterior, objective.outcomes),
     )
-    if is_contextual(posterior):
-        return publish_contextual(posterior, objective, explorer, terms, certainty=certainty, seed=seed)
-    explorer = explorer or Thompson()
+    population = population_of(posterior)
     prices: Mapping[str, float] = {}
     if limits.to_json():
-        found = constrain(posterior, objective, limits, explorer, uniform=uniform, seed=seed, certainty=certainty)
-        pmf, prices = found.pmf, found.prices
+        draft, prices, _ = constrain(
+            population, objective, limits, explorer, uniform=uniform, seed=seed, certainty=certainty
+        )
     else:
-        pmf = explorer.pmf(posterior, objective, seed)
-    table = Table.of(posterior.actions, posterior.segments, pmf, terms)
-    means = _overall(posterior, expected(posterior, objective, node_pmf(table)))
-    return replace(table, terms=replace(terms, prices=prices, expected=means))
+        draft = population.explore(explorer, objective, None, seed)
+    return _finished(draft, population, replace(terms, prices=prices), objective)
 
 
-def expected(posterior: Posterior, objective: Objective, pmf: F64) -> dict[str, F64]:
-    """What the model expects per decision of a served pmf (s, k), for each node (s,).
+def population_of(posterior: Posterior) -> Population:
+    """The rows over which limits and expectations run: the contexts of a contextual posterior, or the nodes.
 
-    Every outcome, the objective, and the sends per period where all actions have a frequency.
+    Raises
+    ------
+    NothingToSayError
+        A contextual posterior keeps no context.
     """
-    means = {o: np.sum(pmf * posterior.mean(o), 1) for o in posterior.outcomes}
-    means[OBJECTIVE] = objective.combine(means)
-    if None not in posterior.actions.frequencies:
-        means[SENDS] = pmf @ posterior.actions.sends
-    return means
+    return ContextPopulation.kept_by(posterior) if is_contextual(posterior) else NodePopulation(posterior)
+
+
+def _finished(draft: Draft, population: Population, terms: Terms, objective: Objective) -> Saved:
+    """The policy of a draft, with what the model expects of it."""
+    policy = draft.policy(terms)
+    pmf = served(pmf_of(policy, population.nodes, population.context), None, policy.uniform) / ONE
+    return replace(policy, terms=replace(terms, expected=population.expected(objective, pmf)))
+
+
+def _check(posterior: Posterior, objective: Objective, certainty: float) -> None:
+    """Refuse what nothing can be published for."""
+    objective.check(posterior.outcomes)
+    if not 0 < certainty < 1:
+        raise SpecError(f"a certainty of {certainty}", "publish", "choose it between 0 and 1, such as 0.95")
+    if not objective.outcomes:
+        raise SpecError("no outcome has a value", "[objective]", "say what is wanted, such as engaged = 1.0")
+    for o in objective.outcomes:
+        if not posterior.counted(o).any():
+            raise NothingToSayError(f"no value of {o} is mature yet", "outcomes", "wait, or set a later [log] as_of")
 
 
 def is_contextual(posterior: Posterior) -> TypeGuard[ContextualPosterior]:
     """Whether a posterior depends on features of a context."""
-    features: Features | None = getattr(posterior, "features", None)
-    return features is not None and bool(features.names)
+    return isinstance(posterior, ProvidesFeatures) and bool(posterior.features.names)
 
 
 def node_pmf(policy: Published) -> F64:
@@ -134,9 +161,3 @@ def node_pmf(policy: Published) -> F64:
     For a contextual policy it is the mean over the contexts that it was published on.
     """
     return served(policy.average(), None, policy.uniform) / ONE
-
-
-def _overall(posterior: Posterior, by_node: Mapping[str, F64]) -> dict[str, float]:
-    """Means over the decisions of the log, at its own mix of segments."""
-    weight = posterior.decisions
-    return {name: float(values @ weight / weight.sum()) for name, values in by_node.items()}
