@@ -9,19 +9,13 @@ from typing import Any
 import numpy as np
 from results import Results
 
-from tactful.kernels import world as kernel
-from tactful.ope.markov_test import markov_test
-from tactful.ope.sequential import marginalised, pdis, weighted_pdis
-from tactful.ope.trajectories import Trajectories
-from tactful.simulate.engine import MEASURES, Engine
-from tactful.simulate.markov_world import MarkovWorld
-from tactful.simulate.people import People
-from tactful.simulate.trial import Coin
-from tactful.simulate.world import World
+from tactful.ope import Trajectories, marginalised, markov_test, pdis, weighted_pdis
+from tactful.simulate import MEASURES, Coin, Engine, MarkovWorld, People, World, bucket
 
 Array = Any
 Cells = dict[str, Any]
 WORLD = World()
+BUCKETS = 1000  # of fatigue; nobody is in the last ones
 SESSIONS, OPT_OUTS = MEASURES.index("sessions"), MEASURES.index("opt_outs")
 EXPECTED = MEASURES.index("expected_sessions"), MEASURES.index("expected_opt_outs")
 
@@ -38,16 +32,16 @@ def markov(settings: dict[str, Any], results: Results) -> dict[str, Any]:
             log = world.simulate(settings["users"], days, Coin(p), seed=settings["seed"] + i, salt=f"log {i}").log
             shape = (settings["users"], days)
             level, action = np.full(shape, -1), np.zeros(shape, np.int64)
-            reward, at = np.full(shape, np.nan), (log.user, log.period - log.period.min())
-            level[at], action[at] = log.context[:, 0].astype(np.int64), log.action
-            reward[at] = log.outcomes["engaged"].value
+            reward, cell = np.full(shape, np.nan), (log.user, log.period - log.period.min())
+            level[cell], action[cell] = log.context[:, 0].astype(np.int64), log.action
+            reward[cell] = log.outcomes["engaged"].value
             for j, q in enumerate(targets):
                 weight = np.where(action == 1, q / p, (1 - q) / (1 - p))
-                one = Trajectories.of(weight, reward, level >= 0, level)
-                mean = (one.weight * one.reward).sum() / one.weight[one.alive].sum()
-                step = mean * one.alive.sum() / settings["users"]
-                found = [pdis(one).value, weighted_pdis(one).value, marginalised(one).value, step]
-                error[i, j] = np.array(found) - truth[j]
+                paths = Trajectories.of(weight, reward, level >= 0, level)
+                mean = (paths.weight * paths.reward).sum() / paths.weight[paths.alive].sum()
+                step = mean * paths.alive.sum() / settings["users"]
+                values = [pdis(paths).value, weighted_pdis(paths).value, marginalised(paths).value, step]
+                error[i, j] = np.array(values) - truth[j]
         names = ("pdis", "weighted pdis", "mis", "one-step")
         spread = error.std(0, ddof=1)
         return {
@@ -63,57 +57,63 @@ def markov(settings: dict[str, Any], results: Results) -> dict[str, Any]:
     return results.cells()
 
 
-def live(people: People, seed: int, days: int, chance: Array, measures: tuple[int, ...]) -> dict[str, Array]:
-    """Slot by slot, (t, n): whether there was a send, who could get one, fatigue before it, and what came of it."""
+def live(
+    people: People, seed: int, settings: dict[str, Any], chance: Array, measures: tuple[int, ...]
+) -> dict[str, Array]:
+    """Slot by slot, (t, n): whether there was a send, who could get one, fatigue before it, and what came of it.
+
+    ``state`` is the bucket of the fatigue.
+    """
     rng, engine = np.random.default_rng((seed, 1)), Engine(WORLD.config, seed, 1)
-    slots = days * len(WORLD.config.slots)
-    made = {name: np.empty((slots, people.n)) for name in ("fatigue", *map(str, measures))}
-    made |= {name: np.empty((slots, people.n), np.bool_) for name in ("send", "alive")}
+    slots = settings["days"] * len(WORLD.config.slots)
+    bounds = settings["bucket"] * np.arange(1, BUCKETS)
+    columns = {str(m): np.empty((slots, people.n)) for m in measures}
+    columns |= {name: np.empty((slots, people.n), np.bool_) for name in ("send", "alive")}
+    columns["state"] = np.empty((slots, people.n), np.int64)
     for t in range(slots):
-        made["fatigue"][t], made["alive"][t] = people.state[:, kernel.FATIGUE], people.alive
-        made["send"][t] = rng.random(people.n) < chance
-        out = np.zeros((people.n, 1, len(MEASURES)))
-        engine.slots(people, t, np.ascontiguousarray(made["send"][t][:, None]), out)
+        columns["state"][t], columns["alive"][t] = bucket(people, bounds), people.alive
+        columns["send"][t] = rng.random(people.n) < chance
+        totals = np.zeros((people.n, 1, len(MEASURES)))
+        engine.slots(people, t, np.ascontiguousarray(columns["send"][t][:, None]), totals)
         for m in measures:
-            made[str(m)][t] = out[:, 0, m]
-    return made
+            columns[str(m)][t] = totals[:, 0, m]
+    return columns
 
 
 def true_values(settings: dict[str, Any]) -> dict[str, list[float]]:
     """Expected sessions and opt-outs per user of sending with each probability, on another population."""
-    n, found = settings["truth_users"], {}
+    n, values = settings["truth_users"], {}
     for q in settings["targets"]:
         total = np.zeros(2)
         for first in range(0, n, 10_000):
             people = WORLD.people(min(10_000, n - first), seed=settings["seed"] - 1, first_user=first, threads=1)
-            made = live(people, settings["seed"] - 1 + first, settings["days"], q, EXPECTED)
-            total += [made[str(m)].sum() for m in EXPECTED]
-        found[f"{q:g}"] = (total / n).tolist()
-    return found
+            columns = live(people, settings["seed"] - 1 + first, settings, q, EXPECTED)
+            total += [columns[str(m)].sum() for m in EXPECTED]
+        values[f"{q:g}"] = (total / n).tolist()
+    return values
 
 
 def one_trial(settings: dict[str, Any], seed: int, doses: list[float]) -> dict[str, Any]:
     """Estimates of each probability of sending, (rewards, targets), and the errors of their differences."""
     people = WORLD.people(settings["users"], seed=seed, threads=1)
     n, chance = people.n, np.random.default_rng((seed, 2)).choice(doses, people.n)
-    made = live(people, seed, settings["days"], chance, (SESSIONS, OPT_OUTS))
-    send, alive = made["send"], made["alive"]
+    columns = live(people, seed, settings, chance, (SESSIONS, OPT_OUTS))
+    send, alive, state = (columns[name] for name in ("send", "alive", "state"))
     usual = people.visits / len(send)  # organic visits of the 28 days before: the same whatever is done
-    state = (made["fatigue"] / settings["bucket"]).astype(np.int64)
     values = np.empty((2, len(settings["prices"]), len(settings["targets"])))
     errors, influence = [], np.empty((len(settings["targets"]), n))
     for r, price in enumerate(settings["prices"]):
-        reward = made[str(SESSIONS)] - price * made[str(OPT_OUTS)] - usual
-        gone = reward[~alive].sum()
+        reward = columns[str(SESSIONS)] - price * columns[str(OPT_OUTS)] - usual
+        unreached = reward[~alive].sum()
         for j, q in enumerate(settings["targets"]):
             weight = np.where(send, q / chance, (1 - q) / (1 - chance))
-            found = marginalised(Trajectories.of(weight.T, reward.T, alive.T, state.T), normalised=True)
+            estimate = marginalised(Trajectories.of(weight.T, reward.T, alive.T, state.T), normalised=True)
             mean = (weight * reward)[alive].sum() / weight[alive].sum()
-            values[0, r, j] = found.value + people.visits.mean()
-            values[1, r, j] = (mean * alive.sum() + gone) / n + people.visits.mean()
-            influence[j] = found.influence
-        apart = influence[:, None, :] - influence[None, :, :]
-        errors.append(np.sqrt((apart**2).sum(2)) / n)
+            values[0, r, j] = estimate.value + people.visits.mean()
+            values[1, r, j] = (mean * alive.sum() + unreached) / n + people.visits.mean()
+            influence[j] = estimate.influence
+        difference = influence[:, None, :] - influence[None, :, :]
+        errors.append(np.sqrt((difference**2).sum(2)) / n)
     return {"mis": values[0].tolist(), "one": values[1].tolist(), "error": np.array(errors).tolist()}
 
 
@@ -124,49 +124,49 @@ def trial(settings: dict[str, Any], results: Results) -> dict[str, Any]:
         logs = settings["logs" if len(doses) > 1 else "logs_one_dose"]
 
         def measure(doses: list[float] = doses, logs: int = logs, name: str = name) -> dict[str, Any]:
-            began, made = time.perf_counter(), []
+            start, trials = time.perf_counter(), []
             for i in range(logs):
-                made.append(one_trial(settings, settings["seed"] + i, doses))
+                trials.append(one_trial(settings, settings["seed"] + i, doses))
                 if i % 50 == 49:
-                    print(f"trial, {name}: {i + 1}, {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
-            return compare(settings, truth, {key: np.array([m[key] for m in made]) for key in made[0]})
+                    print(f"trial, {name}: {i + 1}, {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+            return compare(settings, truth, {key: np.array([x[key] for x in trials]) for key in trials[0]})
 
         results.once(name, measure)
     return results.cells()
 
 
-def compare(settings: dict[str, Any], truth: dict[str, list[float]], made: dict[str, Array]) -> dict[str, Any]:
+def compare(settings: dict[str, Any], truth: dict[str, list[float]], trials: dict[str, Array]) -> dict[str, Any]:
     """By reward and pair of targets: the true difference, whether it is told, and what each estimate says of it."""
-    found: dict[str, Any] = {"logs": len(made["mis"])}
+    table: dict[str, Any] = {"logs": len(trials["mis"])}
     targets = settings["targets"]
     for r, price in enumerate(settings["prices"]):
         true = np.array([truth[f"{q:g}"][0] - price * truth[f"{q:g}"][1] for q in targets])
-        means = {key: made[key][:, r].mean(0).tolist() for key in ("mis", "one")}
-        found[f"price {price:g}"] = {"truth": true.tolist()} | means | {"pairs": []}
+        means = {key: trials[key][:, r].mean(0).tolist() for key in ("mis", "one")}
+        table[f"price {price:g}"] = {"truth": true.tolist()} | means | {"pairs": []}
         for k in range(len(targets)):
             for j in range(k):
-                apart = true[k] - true[j]
-                said, once = (made[key][:, r, k] - made[key][:, r, j] for key in ("mis", "one"))
-                error = made["error"][:, r, k, j]
-                told = np.abs(apart) > 2 * error
-                right = said * apart > 0
-                found[f"price {price:g}"]["pairs"].append({
-                    "pair": [targets[j], targets[k]], "true": apart, "mis": said.mean(), "error": error.mean(),
-                    "told": told.mean(), "right": right[told].mean() if told.any() else None,
-                    "right, all": right.mean(), "one-step": once.mean(), "one-step right": (once * apart > 0).mean(),
+                gap = true[k] - true[j]
+                estimate, one_step = (trials[key][:, r, k] - trials[key][:, r, j] for key in ("mis", "one"))
+                error = trials["error"][:, r, k, j]
+                clear = np.abs(gap) > 2 * error
+                right, right_step = estimate * gap > 0, one_step * gap > 0
+                table[f"price {price:g}"]["pairs"].append({
+                    "pair": [targets[j], targets[k]], "true": gap, "mis": estimate.mean(), "error": error.mean(),
+                    "told": clear.mean(), "right": right[clear].mean() if clear.any() else None,
+                    "right, all": right.mean(), "one-step": one_step.mean(), "one-step right": right_step.mean(),
                 })  # fmt: skip
-    return found
+    return table
 
 
 def hidden_lag(rng: np.random.Generator, users: int, periods: int, lag: float) -> tuple[Trajectories, Array]:
     """A state that remembers the last action, and a reward of which ``lag`` log-odds hang on the one before."""
     action = (rng.random((users, periods)) < 0.4).astype(np.int64)
-    before, older = (np.pad(action, ((0, 0), (k, 0)))[:, :periods] for k in (1, 2))
-    odds = -1 + 0.8 * action - 0.5 * before - lag * older
+    previous, older = (np.pad(action, ((0, 0), (k, 0)))[:, :periods] for k in (1, 2))
+    odds = -1 + 0.8 * action - 0.5 * previous - lag * older
     reward = (rng.random((users, periods)) < 1 / (1 + np.exp(-odds))).astype(float)
-    left = np.cumsum(rng.random((users, periods)) < 0.03 * action, 1)
-    alive = np.concatenate([np.ones((users, 1), bool), left[:, :-1] == 0], 1)
-    return Trajectories.of(np.ones(alive.shape), np.where(alive, reward, np.nan), alive, before), action
+    departures = np.cumsum(rng.random((users, periods)) < 0.03 * action, 1)
+    alive = np.concatenate([np.ones((users, 1), bool), departures[:, :-1] == 0], 1)
+    return Trajectories.of(np.ones(alive.shape), np.where(alive, reward, np.nan), alive, previous), action
 
 
 def lag(settings: dict[str, Any], results: Results) -> dict[str, Any]:
@@ -176,11 +176,11 @@ def lag(settings: dict[str, Any], results: Results) -> dict[str, Any]:
             logs = settings["logs" if hidden == 0 else "logs_power"]
 
             def measure(
-                at: tuple[int, int] = (i, j), users: int = users, hidden: float = hidden, n: int = logs
+                cell: tuple[int, int] = (i, j), users: int = users, hidden: float = hidden, n: int = logs
             ) -> Cells:
-                rng = np.random.default_rng((settings["seed"], *at))
-                made = (hidden_lag(rng, users, settings["periods"], hidden) for _ in range(n))
-                refuted = np.mean([markov_test(*log).p_value < 0.05 for log in made])
+                rng = np.random.default_rng((settings["seed"], *cell))
+                logs = (hidden_lag(rng, users, settings["periods"], hidden) for _ in range(n))
+                refuted = np.mean([markov_test(*log).p_value < 0.05 for log in logs])
                 return {"users": users, "lag": hidden, "logs": n, "refuted": float(refuted)}
 
             results.once(f"{users} users, lag {hidden:g}", measure)

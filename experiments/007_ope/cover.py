@@ -13,12 +13,20 @@ import numpy as np
 from results import Results
 from scipy.stats import binom
 
-from tactful.ope.betting import betting
-from tactful.ope.bootstrap import bootstrap_replicates
-from tactful.ope.estimators import dr, ips, sndr, snips
-from tactful.ope.intervals import cluster_t
-from tactful.ope.reliability import Circumstances, Health, judge, weighted_events
-from tactful.ope.wealth import stakes
+from tactful.ope import (
+    Circumstances,
+    WeightDiagnostics,
+    assess,
+    betting,
+    bootstrap_replicates,
+    cluster_t,
+    dr,
+    ips,
+    sndr,
+    snips,
+    stakes,
+    weighted_events,
+)
 
 Array = Any
 ESTIMATORS = ("ips", "snips", "dr", "sndr")
@@ -30,7 +38,7 @@ PRIOR = 5.0  # imagined decisions of the reward model
 
 
 @dataclass(frozen=True)
-class World:
+class CoverageWorld:
     """Four segments of users and five actions, the target taking the first with .9 and logging with .9 / weight.
 
     The weight of that action is 1, W^⅓, W^⅔ and W in the four segments; the rest of the target is shared out as
@@ -44,10 +52,11 @@ class World:
     alike: float
 
     @classmethod
-    def of(cls, largest: float, alike: float, mean: float) -> World:
+    def build(cls, largest: float, alike: float, mean: float) -> CoverageWorld:
+        """The world with this largest weight, intraclass correlation and mean of the target."""
         favourite = 0.9 / largest ** (np.arange(SEGMENTS) / (SEGMENTS - 1))
-        rest = np.array([0.4, 0.3, 0.2, 0.1])
-        target, logging = (np.column_stack([f, np.outer(1 - f, rest)]) for f in (np.full(SEGMENTS, 0.9), favourite))
+        tail = np.array([0.4, 0.3, 0.2, 0.1])
+        target, logging = (np.column_stack([f, np.outer(1 - f, tail)]) for f in (np.full(SEGMENTS, 0.9), favourite))
         rate = np.outer(OF_SEGMENT, OF_ACTION)
         return cls(target, logging, rate * mean / (target * rate).sum(1).mean(), alike)
 
@@ -62,7 +71,7 @@ class World:
         return iter((reward, (self.target / self.logging)[segment, action], user, segment, action))
 
 
-def crossfitted(world: World, reward: Array, user: Array, segment: Array, action: Array) -> tuple[Array, Array]:
+def crossfitted(world: CoverageWorld, reward: Array, user: Array, segment: Array, action: Array) -> tuple[Array, Array]:
     """Shrunk means by (segment, action) of the other folds' users: at the logged action, and under the target."""
     fold, cells = user % FOLDS, SEGMENTS * ACTIONS
     code = fold * cells + segment * ACTIONS + action
@@ -75,65 +84,70 @@ def crossfitted(world: World, reward: Array, user: Array, segment: Array, action
 
 def verdict_on(reward: Array, weight: Array, user: Array) -> str:
     """As `evaluate` gives it."""
-    return judge(Health.of(weight, user), Circumstances(), weighted_events(reward, weight))[0]
+    diagnostics = WeightDiagnostics.from_weights(weight, user)
+    return assess(diagnostics, Circumstances(), weighted_events(reward, weight)).reliability
 
 
-def one_log(world: World, rng: np.random.Generator, users: int, rows: int, replicates: int) -> dict[str, Any]:
+def one_log(world: CoverageWorld, rng: np.random.Generator, users: int, rows: int, replicates: int) -> dict[str, Any]:
     """The verdict on one log, and every interval of it."""
     reward, weight, user, segment, action = world.draw(rng, users, rows)
     logged, target = crossfitted(world, reward, user, segment, action)
-    made = {
+    estimates = {
         "ips": ips(reward, weight),
         "snips": snips(reward, weight),
         "dr": dr(reward, weight, logged, target),
         "sndr": sndr(reward, weight, logged, target),
     }
-    found: dict[str, Any] = {"verdict": verdict_on(reward, weight, user)}
+    intervals: dict[str, Any] = {"verdict": verdict_on(reward, weight, user)}
     for name in ESTIMATORS:
-        _, low, high, _ = cluster_t(made[name], user)
-        found[f"{name} t"] = low, high
+        _, low, high, _ = cluster_t(estimates[name], user)
+        intervals[f"{name} t"] = low, high
     drawn = bootstrap_replicates(
-        [made[name] for name in RESAMPLED], user,
+        [estimates[name] for name in RESAMPLED], user,
         denominators=[None, weight, None], replicates=replicates, seed=int(rng.integers(2**63)),
     )  # fmt: skip
     for name, row in zip(RESAMPLED, drawn, strict=True):
         low, high = np.quantile(row[np.isfinite(row)], (0.025, 0.975))
-        found[f"{name} bootstrap"] = low, high
-    staked = stakes(reward, weight, user, most=rows, cap=float((world.target / world.logging).max()))
+        intervals[f"{name} bootstrap"] = low, high
+    staked = stakes(reward, weight, user, max_rows=rows, cap=float((world.target / world.logging).max()))
     bet = betting(staked)
-    found |= {"betting": (bet.low, bet.high), "z": 2 * 1.959964 * bet.se}
-    return found
+    intervals |= {"betting": (bet.low, bet.high), "z": 2 * 1.959964 * bet.se}
+    return intervals
 
 
 def cell(settings: dict[str, Any], index: int, n: int, largest: float, alike: float, mean: float) -> dict[str, Any]:
     """Coverage over the logs of one cell."""
-    began, world = time.perf_counter(), World.of(largest, alike, mean)
+    start, world = time.perf_counter(), CoverageWorld.build(largest, alike, mean)
     rng = np.random.default_rng((settings["seed"], index))
     rows = settings["rows"]
     logs = [one_log(world, rng, n // rows, rows, settings["replicates"]) for _ in range(settings["logs"])]
     verdict = np.array([x["verdict"] for x in logs])
-    out: dict[str, Any] = {"n": n, "largest": largest, "alike": alike, "mean": mean, "logs": len(logs)}
-    out |= {f"share {v}": float((verdict == v).mean()) for v in ("ok", "weak", "refused")}
+    result: dict[str, Any] = {"n": n, "largest": largest, "alike": alike, "mean": mean, "logs": len(logs)}
+    result |= {f"share {v}": float((verdict == v).mean()) for v in ("ok", "weak", "refused")}
     for name in (*INTERVALS, "betting"):
         low, high = np.array([x[name] for x in logs]).T
-        held = (low <= mean) & (mean <= high)
-        out[name] = float(held.mean())
+        covered = (low <= mean) & (mean <= high)
+        result[name] = float(covered.mean())
     z = np.array([x["z"] for x in logs])
-    out["width"] = float(np.diff([x["betting"] for x in logs]).mean() / z.mean()) if z.mean() > 0 else None
-    print(f"coverage n {n}, W {largest}, ICC {alike}, mean {mean}: ok {out['share ok']:.2f}, "
-          f"snips {out['snips t']:.3f}, {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)  # fmt: skip
-    return out
+    result["width"] = float(np.diff([x["betting"] for x in logs]).mean() / z.mean()) if z.mean() > 0 else None
+    print(
+        f"coverage n {n}, W {largest}, ICC {alike}, mean {mean}: ok {result['share ok']:.2f}, "
+        f"snips {result['snips t']:.3f}, {time.perf_counter() - start:.0f} s",
+        file=sys.stderr,
+        flush=True,
+    )
+    return result
 
 
 def width(settings: dict[str, Any], index: int, users: int, rows: int, alike: float) -> dict[str, Any]:
     """The mean width of betting's interval over that of cluster-z, weights to 3 and a mean of .13."""
-    rng, world = np.random.default_rng((settings["seed"], 1000 + index)), World.of(3.0, alike, 0.13)
-    wide = np.zeros(2)
+    rng, world = np.random.default_rng((settings["seed"], 1000 + index)), CoverageWorld.build(3.0, alike, 0.13)
+    widths = np.zeros(2)
     for _ in range(settings["width_logs"]):
         reward, weight, user, *_ = world.draw(rng, users, rows)
-        bet = betting(stakes(reward, weight, user, most=rows, cap=3.0))
-        wide += bet.high - bet.low, 2 * 1.959964 * bet.se
-    return {"users": users, "rows": rows, "alike": alike, "width": wide[0] / wide[1]}
+        bet = betting(stakes(reward, weight, user, max_rows=rows, cap=3.0))
+        widths += bet.high - bet.low, 2 * 1.959964 * bet.se
+    return {"users": users, "rows": rows, "alike": alike, "width": widths[0] / widths[1]}
 
 
 def run(settings: dict[str, Any], results: Results) -> dict[str, Any]:
@@ -141,10 +155,10 @@ def run(settings: dict[str, Any], results: Results) -> dict[str, Any]:
     axes = (settings[name] for name in ("mean", "decisions", "largest", "alike"))
     for i, (mean, n, largest, alike) in enumerate(product(*axes)):
         name = f"mean {mean}, n {n}, W {largest}, ICC {alike}"
-        results.once(name, lambda at=(i, n, largest, alike, mean): cell(settings, *at))
+        results.once(name, lambda key=(i, n, largest, alike, mean): cell(settings, *key))
     axes = (settings[name] for name in ("width_users", "width_rows", "alike"))
     for i, (users, rows, alike) in enumerate(product(*axes)):
-        results.once(f"width {users} × {rows}, ICC {alike}", lambda at=(i, users, rows, alike): width(settings, *at))
+        results.once(f"width {users} × {rows}, ICC {alike}", lambda key=(i, users, rows, alike): width(settings, *key))
     return results.cells()
 
 

@@ -6,20 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from cover import ESTIMATORS, RESAMPLED, band, outside, trusted
+from harness.tables import grid, signed
 
 Cells = dict[str, Any]
 
 
 def rows(head: str, lines: Iterable[Iterable[str]]) -> str:
     """A Markdown table."""
-    columns = [h.strip() for h in head.split("|")]
-    body = [columns, ["---"] * len(columns), *lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in body) + "\n"
-
-
-def signed(x: float, digits: int = 3) -> str:
-    """With a true minus."""
-    return f"{x:+.{digits}f}".replace("-", "−")
+    return grid([name.strip() for name in head.split("|")], [list(line) for line in lines])
 
 
 def share(x: float | None) -> str:
@@ -30,15 +24,15 @@ def share(x: float | None) -> str:
 def coverage(cells: Cells) -> str:
     """One table a mean, and what the band says."""
     low, high = band(cells)
-    left = outside(cells)
+    exceptions = outside(cells)
     least = min(c["betting"] for c in cells.values() if "logs" in c)
-    said = (
+    text = (
         f"{len(trusted(cells))} cells have at least 95 % of their logs `ok` (bold). If every interval covered .950 "
         f"there, all of them would fall in {low:.3f} to {high:.3f} with probability .99. "
-        + ("All do. " if not left else f"Outside: {'; '.join(left)}. ")
+        + ("All do. " if not exceptions else f"Outside: {'; '.join(exceptions)}. ")
         + f"Betting covers {least:.3f} or more everywhere.\n"
     )
-    return said + "".join(f"\nMean {mean:g}:\n\n{_coverage(cells, mean)}" for mean in _axis(cells, "mean"))
+    return text + "".join(f"\nMean {mean:g}:\n\n{_coverage(cells, mean)}" for mean in _axis(cells, "mean"))
 
 
 def _axis(cells: Cells, name: str) -> list[Any]:
@@ -61,11 +55,11 @@ def _coverage(cells: Cells, mean: float) -> str:
 
 def width(cells: Cells) -> str:
     """Betting's width over cluster-z, by users and rows of a user."""
-    made = [c for c in cells.values() if "rows" in c]
-    alike = list(dict.fromkeys(c["alike"] for c in made))
-    pairs = dict.fromkeys((c["users"], c["rows"]) for c in made)
+    widths = [c for c in cells.values() if "rows" in c]
+    alike = list(dict.fromkeys(c["alike"] for c in widths))
+    pairs = dict.fromkeys((c["users"], c["rows"]) for c in widths)
     lines = [
-        [f"{u:,}", str(r), *(f"{c['width']:.2f} ×" for c in made if (c["users"], c["rows"]) == (u, r))]
+        [f"{u:,}", str(r), *(f"{c['width']:.2f} ×" for c in widths if (c["users"], c["rows"]) == (u, r))]
         for u, r in pairs
     ]
     return rows("users | decisions each | " + " | ".join(f"ICC {a:g}" for a in alike), lines)
@@ -73,10 +67,10 @@ def width(cells: Cells) -> str:
 
 def sequence(cells: Cells) -> str:
     """Shares of paths that have left the truth out, by users."""
-    found = cells["paths"]
+    paths = cells["paths"]
     names = {"betting": "betting sequence", "fixed": "cluster-z for one look"}
-    head = "after users | " + " | ".join(f"{int(n):,}" for n in found["betting"])
-    return rows(head, [[name, *(share(x) for x in found[key].values())] for key, name in names.items()])
+    head = "after users | " + " | ".join(f"{int(n):,}" for n in paths["betting"])
+    return rows(head, [[name, *(share(x) for x in paths[key].values())] for key, name in names.items()])
 
 
 def adaptive(cells: Cells) -> str:
@@ -94,10 +88,10 @@ def markov(cells: Cells) -> str:
     """Bias in a world whose values are exact."""
     names = {"pdis": "PDIS", "weighted pdis": "weighted PDIS", "mis": "marginalised", "one-step": "one-step"}
     lines = []
-    for q, found in cells["errors"].items():
-        line = [q, f"{found['truth']:.3f}"]
+    for q, errors in cells["errors"].items():
+        line = [q, f"{errors['truth']:.3f}"]
         for name in names:
-            e = found[name]
+            e = errors[name]
             line.append(f"{signed(e['bias'], 4)} ({signed(e['bias'] / e['error'], 1)}), sd {e['sd']:.3f}")
         lines.append(line)
     return rows("send with | truth | " + " | ".join(names.values()), lines)
@@ -108,13 +102,13 @@ def trial(cells: Cells) -> str:
     text = ""
     for design in ("doses at random", "one dose"):
         for price in (key for key in cells[design] if key.startswith("price")):
-            found, logs = cells[design][price], cells[design]["logs"]
+            pairs, logs = cells[design][price]["pairs"], cells[design]["logs"]
             worth = "sessions" if price == "price 0" else f"sessions − {price.split()[1]} × opt-outs"
             lines = [
                 [f"{p['pair'][0]:g}, {p['pair'][1]:g}", signed(p["true"]), f"{signed(p['mis'])} ± {p['error']:.3f}",
                  f"{p['told']:.0%}", share(p["right"]), share(p["right, all"]), signed(p["one-step"]),
                  share(p["one-step right"])]
-                for p in found["pairs"]
+                for p in pairs
             ]  # fmt: skip
             head = "pair | true difference | marginalised ± its error | beyond 2 errors | right there | right in all"
             text += f"\n{design.capitalize()}, {worth}, {logs} logs:\n\n"

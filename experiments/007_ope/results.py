@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ class Results:
     """``cells`` of a study by name, valid for one setting of it."""
 
     path: Path
-    settings: dict[str, Any]
+    settings: Mapping[str, Any]
 
     def cells(self) -> dict[str, Any]:
         """What has been measured so far under these settings."""
         if not self.path.exists():
             return {}
-        found = json.loads(self.path.read_text(encoding="utf-8"))
-        return found["cells"] if found["settings"] == self.settings else {}
+        stored = json.loads(self.path.read_text(encoding="utf-8"))
+        return stored["cells"] if stored["settings"] == self.settings else {}
 
     def once(self, name: str, measure: Callable[[], Any]) -> Any:
         """The cell of this name, measured and written down unless it is there."""

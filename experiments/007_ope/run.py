@@ -9,30 +9,29 @@ python experiments/007_ope/run.py --small --out /tmp/ope     a small setting of 
 
 from __future__ import annotations
 
-import argparse
 import json
-import shutil
 import sys
 import time
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # experiments/, where the harness is
 
 import adaptive
 import carry_over
 import cover
 import gate
+import gate_tables
 import health
+import health_tables
 import ope_tables as tables
 import sequence
+from harness.study import README, Study, parser, read_study
+from harness.tracked import track
 from ope_figure import draw
 from results import Results
 
-import tactful as tt
-from tactful.tracking.mlflow_run import default_uri, record
-
-HERE = Path(__file__).resolve().parent
 Cells = dict[str, Any]
 STUDIES: dict[str, tuple[Callable[[Any, Results], Cells], dict[str, Callable[[Cells], str]]]] = {
     "coverage": (cover.run, {"coverage": tables.coverage, "width": tables.width}),
@@ -44,81 +43,83 @@ STUDIES: dict[str, tuple[Callable[[Any, Results], Cells], dict[str, Callable[[Ce
 }
 
 
-def stored(path: Path, measure: Callable[[], Cells], *, again: bool) -> Cells:
-    """What a module with settings of its own has measured."""
-    if again:
+def stored(path: Path, measure: Callable[[], Cells], *, wanted: bool) -> Cells:
+    """What a module with settings of its own has measured, now or before."""
+    if wanted and not path.exists():
         path.write_text(json.dumps(measure(), indent=1) + "\n", encoding="utf-8")
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def between(text: str, name: str, made: str) -> str:
-    """The README with what stands between the marks of ``name`` replaced."""
-    start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-    before, found, rest = text.partition(start)
-    if not found:
-        raise SystemExit(f"README.md has no {start.strip()}")
-    return before + start + made.rstrip("\n") + "\n" + end + rest.partition(end)[2]
+def selected(study: Study, name: str) -> bool:
+    """Whether the command line asks to measure the study of this name."""
+    return study.options.only in (None, name) and not study.draw
 
 
-def main() -> None:
-    asked = _asked()
-    out: Path = asked.out
-    (out / "results").mkdir(parents=True, exist_ok=True)
-    config = tomllib.loads((HERE / "config.toml").read_text(encoding="utf-8"))["small" if asked.small else "run"]
-    text, began = (HERE / "README.md").read_text(encoding="utf-8"), time.perf_counter()
-    for name, (study, fragments) in STUDIES.items():
-        results = Results(out / "results" / f"{name}.json", config[name])
-        if asked.only in (None, name) and not asked.draw:
-            study(config[name], results)
-            print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
-        for mark, fragment in fragments.items():
-            if cells := results.cells():
-                text = between(text, mark, fragment(cells))
-                print(fragment(cells))
-    others = (
-        ("gate", out / "gate.json", lambda: gate.run(gate.SMALL if asked.small else gate.RUNS), gate.fragment),
-        ("health", out / "results" / "health.json", lambda: health.run(asked.small), health.fragment),
-    )
-    for mark, path, measure, fragment in others:
-        missing = asked.only in (None, mark) and not asked.draw and not path.exists()
-        if found := stored(path, measure, again=missing):
-            text = between(text, mark, fragment(found))
-    (out / "README.md").write_text(text, encoding="utf-8")
-    draw(Results(out / "results" / "coverage.json", config["coverage"]).cells(), out / "coverage.png")
-    if not asked.draw:
-        track(out, config, asked.small, time.perf_counter() - began)
+def configured(study: Study, start: float) -> dict[str, str]:
+    """Measure what config.toml describes, and print and return its tables by their marks in the README."""
+    fragments: dict[str, str] = {}
+    for name, (measure, tables_of) in STUDIES.items():
+        results = Results(study.out / "results" / f"{name}.json", study.settings[name])
+        if selected(study, name):
+            measure(study.settings[name], results)
+            print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+        if cells := results.cells():
+            fragments |= {mark: fragment(cells) for mark, fragment in tables_of.items()}
+    for fragment in fragments.values():
+        print(fragment)
+    return fragments
 
 
-def track(out: Path, config: dict[str, Any], small: bool, seconds: float) -> None:
+def separate(study: Study) -> dict[str, str]:
+    """The tables of gate and health, whose settings stand in their modules; measured where no result is there."""
+    modules: dict[str, tuple[Path, Callable[[], Cells], Callable[[Cells], str]]] = {
+        "gate": (
+            study.out / "gate.json",
+            lambda: gate.run(gate.SMALL if study.small else gate.RUNS),
+            gate_tables.fragment,
+        ),
+        "health": (study.out / "results" / "health.json", lambda: health.run(study.small), health_tables.fragment),
+    }
+    fragments: dict[str, str] = {}
+    for mark, (path, measure, fragment) in modules.items():
+        if cells := stored(path, measure, wanted=selected(study, mark)):
+            fragments[mark] = fragment(cells)
+    return fragments
+
+
+def record_headline(study: Study, seconds: float) -> None:
     """The headline figures as an MLflow run in ``out/``."""
-    cells = Results(out / "results" / "coverage.json", config["coverage"]).cells()
+    cells = Results(study.out / "results" / "coverage.json", study.settings["coverage"]).cells()
     numbers = {
         "seconds": seconds,
         "trusted_cells": float(len(cover.trusted(cells))),
         "outside_band": float(len(cover.outside(cells))),
         "betting_least_coverage": min(c["betting"] for c in cells.values() if "logs" in c),
     }
-    folder = out / "out"
-    folder.mkdir(exist_ok=True)
-    shutil.copy(HERE / "config.toml", folder / "config.toml")
-    record(
-        default_uri(folder),
-        experiment=HERE.name,
-        run_name="small" if small else "run",
-        params={study: json.dumps(settings) for study, settings in config.items()},
+    track(
+        study.folder,
+        study.out / "out",
+        run_name="small" if study.small else "run",
+        params={name: json.dumps(settings) for name, settings in study.settings.items()},
         metrics=numbers,
-        tags={"tactful_version": tt.__version__},
-        artifacts={"tables": out / "README.md", "figure": out / "coverage.png", "config": folder / "config.toml"},
+        artifacts={"tables": study.out / README, "figure": study.out / "coverage.png"},
     )
 
 
-def _asked() -> argparse.Namespace:
-    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("--small", action="store_true", help="a small setting of each study")
-    options.add_argument("--draw", action="store_true", help="only the tables and the figure, from results/")
+def read_command_line() -> Study:
+    options = parser(__doc__, "results/", small="a small setting of each study")
     options.add_argument("--only", choices=[*STUDIES, "gate", "health"], help="one study")
-    options.add_argument("--out", type=Path, default=HERE, help="folder of results/, README.md and the figure")
-    return options.parse_args()
+    return read_study(__file__, options)
+
+
+def main() -> None:
+    study, start = read_command_line(), time.perf_counter()
+    (study.out / "results").mkdir(exist_ok=True)
+    study.write_readme(configured(study, start) | separate(study))
+    coverage = Results(study.out / "results" / "coverage.json", study.settings["coverage"])
+    draw(coverage.cells(), study.out / "coverage.png")
+    if not study.draw:
+        record_headline(study, time.perf_counter() - start)
 
 
 if __name__ == "__main__":
