@@ -85,7 +85,7 @@ def marginalised(of: Trajectories, *, normalised: bool = False) -> Estimate:
 
 
 def _occupied(weight: F64, state: I64, states: int, *, normalised: bool) -> tuple[F64, F64, F64]:
-    """Users, scale and share under the target, (T, m) each; see ``kernels.estimators.forward``."""
+    """Users, scale and share under the target, (T, m) each; see ``kernels.marginal.forward``."""
     users, scale, share = np.zeros((3, state.shape[0], states))
     kernels.forward(weight, state, np.int64(normalised), users, scale, share)
     return users, scale, share
