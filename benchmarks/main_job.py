@@ -12,17 +12,17 @@ import json
 import platform
 import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from bisect import bisect_right
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
+from harness.command import in_new_process, parser
+from harness.timing import timed
 
 SLOTS = ["08:00", "12:00", "18:00", "21:30"]
+FREQUENCIES = [1, 2, 3, 5, 7]
+PERIOD = 12
 SPEC = """
 [actions]
 slots = ["08:00", "12:00", "18:00", "21:30"]
@@ -43,7 +43,7 @@ def write_log(path: Path, rows: int, per_user: int = 10) -> None:
     import tactful as tt
 
     rng = np.random.default_rng(7)
-    names = np.array(tt.ActionSpace.grid(SLOTS, [1, 2, 3, 5, 7]).names)
+    names = np.array(tt.ActionSpace.grid(SLOTS, FREQUENCIES).names)
     users = rows // per_user
     segment = np.array([f"{p}/{s}/{c}" for p in "ab" for s in "xyz" for c in "1234"])[rng.integers(0, 24, users)]
     user, week = np.repeat(np.arange(users), per_user), np.tile(np.arange(per_user), users)
@@ -70,36 +70,30 @@ def main_job(log: Path, spec: Path) -> None:
 
     import tactful as tt
 
-    timed = {"import": time.perf_counter() - start}
+    seconds = {"import": time.perf_counter() - start}
 
     def lap(name: str, since: float) -> float:
-        now = time.perf_counter()
-        timed[name] = now - since
-        return now
+        clock = time.perf_counter()
+        seconds[name] = clock - since
+        return clock
 
-    at = time.perf_counter()
+    clock = time.perf_counter()
     parsed = tt.LogSpec.from_toml(spec)
     rows = tt.read_log(log, parsed)
-    at = lap("read", at)
+    clock = lap("read", clock)
     tt.check(rows)
-    at = lap("check", at)
-    train, held = rows.split(0.3, "bench")
+    clock = lap("check", clock)
+    train, holdout = rows.split(0.3, "bench")
     policy = tt.publish(tt.Conjugate().fit(train), parsed.objective)
-    at = lap("fit", at)
-    tt.evaluate(held, policy)
-    at = lap("evaluate", at)
-    timed["total"] = at - start
-    timed["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    at = time.perf_counter()
+    clock = lap("fit", clock)
+    tt.evaluate(holdout, policy)
+    clock = lap("evaluate", clock)
+    seconds["total"] = clock - start
+    seconds["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    clock = time.perf_counter()
     pl.read_parquet(log)
-    lap("bare read", at)
-    print(json.dumps(timed))
-
-
-def child(*arguments: str) -> dict[str, float]:
-    """Run this file in a fresh process and read what it prints."""
-    done = subprocess.run([sys.executable, __file__, *arguments], check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
+    lap("bare read", clock)
+    print(json.dumps(seconds))
 
 
 def report_main_job(rows: int) -> None:
@@ -107,9 +101,8 @@ def report_main_job(rows: int) -> None:
         log, spec = Path(folder) / "log.parquet", Path(folder) / "spec.toml"
         write_log(log, rows)
         spec.write_text(SPEC)
-        cold = child("--job", str(log), str(spec))
-        runs = [child("--job", str(log), str(spec)) for _ in range(3)]
-        best = min(runs, key=lambda r: r["total"])
+        cold, *warm = [json.loads(in_new_process(__file__, "--job", str(log), str(spec))) for _ in range(4)]
+        best = min(warm, key=lambda r: r["total"])
         print(
             f"\n{rows:,} rows × 21 actions, one process (best of 3; the first run, {cold['total']:.1f} s, may compile)"
         )
@@ -117,63 +110,56 @@ def report_main_job(rows: int) -> None:
             print(f"  {step:<10}{best[step]:7.2f} s")
         print(f"  peak      {best['peak_mb']:7.0f} MB;  aim: under 6 s and 1,024 MB")
         print(f"  read / bare polars read of the same file: {best['read'] / best['bare read']:.1f} ×")
-        start = time.perf_counter()
-        base = [sys.executable, "-c", "from tactful.cli.main import main; main()"]
-        policy = str(Path(folder) / "policy")
-        for command in (
-            ["check", str(log), "--spec", str(spec)],
-            ["fit", str(log), "--spec", str(spec), "--out", policy],
-            ["evaluate", str(log), "--spec", str(spec), "--policy", policy],
-        ):
-            subprocess.run([*base, *command], check=True, capture_output=True)
-        print(f"  as three commands: {time.perf_counter() - start:.2f} s")
+        wall = timed(lambda: run_commands(str(log), str(spec), str(Path(folder) / "policy"))).wall
+        print(f"  as three commands: {wall:.2f} s")
+
+
+def run_commands(log: str, spec: str, policy: str) -> None:
+    """The same on the command line."""
+    for command in (
+        ["check", log, "--spec", spec],
+        ["fit", log, "--spec", spec, "--out", policy],
+        ["evaluate", log, "--spec", spec, "--policy", policy],
+    ):
+        in_new_process("-m", "tactful", *command)
 
 
 def report_decide(count: int) -> None:
     """One scalar decision, beside the bare two hashes, bisection and division that it cannot do without."""
-    from tactful import ActionSpace
-    from tactful.core.segments import Segments
-    from tactful.policies.table import Table
-    from tactful.policies.terms import Terms
+    from harness.policies import bare_decision
+
+    import tactful as tt
     from tactful.serving import Decider
 
-    rng = np.random.default_rng(7)
-    actions = ActionSpace.grid(SLOTS, [1, 2, 3, 5, 7])
-    tree = Segments.of(f"{p}/{s}/{c}" for p in ("ios", "android") for s in ("new", "old", "core") for c in "1234")
-    decider = Decider(Table.of(actions, tree, rng.dirichlet(np.full(21, 0.3), len(tree)), Terms(uniform=0.03)))
-    cumulative = [(i + 1) * 2**32 // 21 for i in range(21)]
-    key = bytes(32)
-
-    def bare(user: str, period: int) -> tuple[int, float]:
-        digest = blake2b(user.encode(), digest_size=8).digest() + period.to_bytes(8, "little")
-        u = int.from_bytes(blake2b(digest, key=key, digest_size=8).digest(), "little") >> 32
-        a = bisect_right(cumulative, u)
-        return a, 1 / 21
-
+    actions = tt.ActionSpace.grid(SLOTS, FREQUENCIES)
+    tree = tt.Segments.of(f"{p}/{s}/{c}" for p in ("ios", "android") for s in ("new", "old", "core") for c in "1234")
+    pmf = np.random.default_rng(7).dirichlet(np.full(actions.k, 0.3), len(tree))
+    decider = Decider(tt.Table.of(actions, tree, pmf, tt.Terms(uniform=0.03)))
     users = [f"u-{i:07d}" for i in range(count)]
-    took: dict[str, list[int]] = {"decide": [], "bare": []}
+    bare = bare_decision(users, PERIOD, actions.k)
+    times: dict[str, list[int]] = {"decide": [], "bare": []}
     clock = time.perf_counter_ns
-    for user in users:
+    for i, user in enumerate(users):
         start = clock()
-        bare(user, 12)
+        bare(i)
         middle = clock()
-        decider.decide(user, 12, "ios/new/1")
-        took["bare"].append(middle - start)
-        took["decide"].append(clock() - middle)
-    p50, p99 = (np.percentile(took["decide"], q) / 1000 for q in (50, 99))
-    limit = statistics.median(took["bare"]) / 1000
+        decider.decide(user, PERIOD, "ios/new/1")
+        times["bare"].append(middle - start)
+        times["decide"].append(clock() - middle)
+    p50, p99 = (np.percentile(times["decide"], q) / 1000 for q in (50, 99))
+    limit = statistics.median(times["bare"]) / 1000
     print(f"\nDecider.decide, {count:,} users: p50 {p50:.2f} µs, p99 {p99:.2f} µs;  aim: p50 ≤ 2.5 µs")
     print(f"  bare hash, bisection and propensity: p50 {limit:.2f} µs; ratio {p50 / limit:.2f}")
 
 
 def report_import(runs: int) -> None:
-    """`import tactful.serving` against `import numpy`, in turn, in fresh processes."""
+    """`from tactful.serving import Decider` against `import numpy`, in turn, in fresh processes."""
 
     def seconds(statement: str) -> float:
         code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
-        return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+        return float(in_new_process("-c", code))
 
-    pairs = [(seconds("import tactful.serving"), seconds("import numpy")) for _ in range(runs)]
+    pairs = [(seconds("from tactful.serving import Decider"), seconds("import numpy")) for _ in range(runs)]
     ours, numpy = (statistics.median(side) for side in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)
     print(
@@ -183,10 +169,9 @@ def report_import(runs: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--small", action="store_true", help="a smoke run of some seconds")
-    parser.add_argument("--job", nargs=2, metavar=("LOG", "SPEC"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--job", nargs=2, metavar=("LOG", "SPEC"), help=argparse.SUPPRESS)
+    arguments = options.parse_args()
     if arguments.job:
         main_job(*map(Path, arguments.job))
     else:

@@ -8,143 +8,112 @@ for a whole decision stands in ``serving.py``. Every ratio is taken in this run:
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from reliability.policies import ACTIONS, FEATURES, PATHS, TREE, bank, linear, table
-from timing import best
+from harness.command import parser
+from harness.policies import ACTIONS, FEATURES, PATHS, TREE, bank, linear, table
+from harness.timing import call_times, fastest, fastest_in_turn, one_core, print_machine
+from peers import mabwiser_peer, vowpal_wabbit
+from peers.training import training
 
-from tactful.batch import pmf as pmfs
-from tactful.core import parallel
-from tactful.policies import gauss
-from tactful.policies.contextual import Contextual
+import tactful as tt
 
 NODE = np.array([TREE.index(PATHS[0])])
-WILD = 4  # decades between the smallest and the largest standard deviation
+DECADES = 4  # between the smallest and the largest standard deviation
+TRAINING_ROWS = 3000
+
+Call = Callable[[int], object]
 
 
-def each(work: Callable[[int], object], n: int) -> tuple[float, float]:
-    """Median and 99th percentile of n calls, µs."""
-    clock, took = time.perf_counter_ns, np.empty(n)
-    for i in range(20):
-        work(i)
-    for i in range(n):
-        start = clock()
-        work(i)
-        took[i] = clock() - start
-    return float(np.median(took)) / 1e3, float(np.percentile(took, 99)) / 1e3
+def scaled(policy: tt.Contextual, scales: Any, *, equal_arms: bool = False) -> tt.Contextual:
+    """The linear policy with other standard deviations of its k utilities, or with arms that are all alike."""
+    score: Any = policy.score
+    mean, root = (np.zeros_like(score.mean), score.root[:, :1]) if equal_arms else (score.mean, score.root)
+    return replace(policy, score=replace(score, mean=mean, root=root * scales[:, None, None]))
 
 
-def scalar(n: int) -> None:
+def report_calls(n: int) -> None:
     rng = np.random.default_rng(1)
-    contexts = rng.normal(size=(n, FEATURES.d - 1))
-    plain, lin, draws = table(), linear(), bank(draws=256)
-    mean, sd = lin.score.moments(np.repeat(NODE, n), lin.design(contexts))
-    wild = sd * 10 ** rng.uniform(-WILD / 2, WILD / 2, sd.shape)
-    point = np.where(np.arange(ACTIONS.k) == 0, 0.0, sd)
-    ways: dict[str, tuple[Callable[[int], object], str]] = {
-        "table: look-up": (lambda _: plain.pmf(NODE), ""),
-        "linear: design, moments, integral": (lambda i: lin.pmf(NODE, contexts[i : i + 1]), "a decision ≤ 50"),
-        "  the integral alone": (lambda i: gauss.best(mean[i], sd[i]), ""),
-        "  28 equal arms (nothing learnt)": (lambda _: gauss.best(np.zeros(ACTIONS.k), sd[0]), ""),
-        "  one arm without variance": (lambda i: gauss.best(mean[i], point[i]), ""),
-        f"  scales 10^{WILD}-fold apart": (lambda i: gauss.best(mean[i], wild[i]), ""),
-        "bank of 256 draws": (lambda i: draws.pmf(NODE, contexts[i : i + 1]), "a decision ≤ 200"),
-        **peers(contexts),
+    contexts = rng.normal(size=(n, len(FEATURES)))
+    utilities, ones = linear(), np.ones(ACTIONS.k)
+    designs = utilities.design(contexts)
+
+    def pmf(policy: tt.Contextual) -> Call:
+        return lambda i: policy.pmf(NODE, contexts[i : i + 1])
+
+    tables = table()
+    point, decades = np.r_[0.0, ones[1:]], 10 ** rng.uniform(-DECADES / 2, DECADES / 2, ACTIONS.k)
+    calls: dict[str, tuple[Call, str]] = {
+        "table: look-up": (lambda _: tables.pmf(NODE), ""),
+        "linear: design, moments, integral": (pmf(utilities), "a decision ≤ 50"),
+        "  the moments alone": (lambda i: utilities.score.moments(NODE, designs[i : i + 1]), ""),
+        "  28 equal arms (nothing learnt)": (pmf(scaled(utilities, ones, equal_arms=True)), ""),
+        "  one arm without variance": (pmf(scaled(utilities, point)), ""),
+        f"  scales 10^{DECADES}-fold apart": (pmf(scaled(utilities, decades)), ""),
+        "bank of 256 draws": (pmf(bank()), "a decision ≤ 200"),
+        **{name: (call, "") for name, call in peer_calls(contexts)},
     }
     print(f"\n{'one pmf, µs':<40}{'p50':>9}{'p99':>9}   aim")
-    for name, (way, aim) in ways.items():
-        middle, late = each(way, n)
-        print(f"{name:<40}{middle:9.1f}{late:9.1f}   {aim}")
+    for name, (call, aim) in calls.items():
+        times = call_times(call, n, warm_up=20)
+        print(f"{name:<40}{np.median(times):9.1f}{np.percentile(times, 99):9.1f}   {aim}")
 
 
-def batch(n: int, few: int, runs: int) -> None:
+def peer_calls(contexts: Any) -> Iterator[tuple[str, Call]]:
+    """One prediction of a peer as its users call it."""
+    rows = training(TRAINING_ROWS, len(FEATURES), ACTIONS.k, seed=3)
+    if (predict := vowpal_wabbit.trained(rows, FEATURES, ACTIONS.k)) is not None:
+        texts = [vowpal_wabbit.as_text(c, FEATURES) for c in contexts]
+        yield "VowpalWabbit predict, text ready", lambda i: predict(texts[i])
+        yield "VowpalWabbit predict", lambda i: predict(vowpal_wabbit.as_text(contexts[i], FEATURES))
+    if (predict_many := mabwiser_predict()) is not None:
+        yield "MABWiser LinTS predict, no propensity", lambda i: predict_many(contexts[i : i + 1])
+
+
+def mabwiser_predict() -> Callable[[Any], object] | None:
+    """MABWiser's actions at many contexts, which have no propensity."""
+    if (mab := mabwiser_peer.learner(range(ACTIONS.k), "LinTS")) is None:
+        return None
+    rows = training(TRAINING_ROWS, len(FEATURES), ACTIONS.k, seed=3)
+    mab.fit(rows.action, rows.reward, rows.context)
+    return mab.predict
+
+
+def report_batches(n: int, few: int, runs: int) -> None:
     rng = np.random.default_rng(2)
-    nodes, contexts = rng.integers(len(TREE), size=n), rng.normal(size=(n, FEATURES.d - 1))
-    lin, draws = linear(), bank(draws=256)
-    mean, sd = lin.score.moments(nodes, lin.design(contexts))
+    nodes, contexts = rng.integers(len(TREE), size=n), rng.normal(size=(n, len(FEATURES)))
+    utilities, draws = linear(), bank()
     print(f"\n{'many pmfs':<40}{'rows/s':>12}{'µs a row':>10}   exact propensities in every row but the peers'")
 
-    def line(name: str, rows: int, seconds: float) -> None:
+    def print_line(name: str, rows: int, seconds: float) -> None:
         print(f"{name:<40}{rows / seconds:12,.0f}{seconds / rows * 1e6:10.2f}")
 
-    threads = parallel.THREADS
-    for count in dict.fromkeys((1, threads)):
-        parallel.THREADS = count
-        line(f"integral alone, kernel, {count} threads", n, best(lambda: pmfs.best(mean, sd), runs))
-        line(f"linear, kernel, {count} threads", n, best(lambda: pmfs.pmf_of(lin, nodes, contexts), runs))
-    parallel.THREADS = threads
-    line("moments alone: BLAS", n, best(lambda: lin.score.moments(nodes, lin.design(contexts)), runs))
-    part = slice(0, few)
-    line("linear, numpy alone", few, best(lambda: lin.pmf(nodes[part], contexts[part]), 1))
-    line("bank of 256 draws", few, best(lambda: pmfs.pmf_of(draws, nodes[part], contexts[part]), 1))
-    for name, predict in batch_peers().items():
-        line(name, few, best(lambda predict=predict: predict(contexts[part]), 1))
-    agree(lin, nodes[:2000], contexts[:2000])
+    def moments() -> object:
+        return utilities.score.moments(nodes, utilities.design(contexts))
 
-
-def agree(policy: Contextual, nodes: np.ndarray, contexts: np.ndarray) -> None:
-    away = np.abs(pmfs.pmf_of(policy, nodes, contexts) - policy.pmf(nodes, contexts)).max()
-    print(f"largest difference of kernel and numpy: {away:.1e}")
-
-
-def trained() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(3)
-    n = 3000
-    return rng.normal(size=(n, FEATURES.d - 1)), rng.integers(ACTIONS.k, size=n), rng.random(n)
-
-
-def peers(contexts: np.ndarray) -> dict[str, tuple[Callable[[int], object], str]]:
-    """One prediction of a peer as its users call it; MABWiser's has no propensity."""
-    ways: dict[str, tuple[Callable[[int], object], str]] = {}
-    x, action, reward = trained()
-    try:
-        from vowpalwabbit import Workspace
-    except ImportError:
-        print("VowpalWabbit is not installed: pip install --group bench")
-    else:
-        vw = Workspace(f"--cb_explore {ACTIONS.k} --epsilon 0.1 --quiet")
-        for row, a, r in zip(x, action, reward, strict=True):
-            vw.learn(f"{a + 1}:{-r}:{1 / ACTIONS.k} | {text(row)}")
-        ready = [f"| {text(row)}" for row in contexts]
-        ways["VowpalWabbit predict, text ready"] = (lambda i: vw.predict(ready[i]), "")
-        ways["VowpalWabbit predict"] = (lambda i: vw.predict(f"| {text(contexts[i])}"), "")
-    for name, predict in batch_peers().items():
-        ways[name] = (lambda i, predict=predict: predict(contexts[i : i + 1]), "")
-    return ways
-
-
-def batch_peers() -> dict[str, Callable[[np.ndarray], object]]:
-    try:
-        from mabwiser.mab import MAB, LearningPolicy
-    except ImportError:
-        print("MABWiser is not installed: pip install --group bench")
-        return {}
-    x, action, reward = trained()
-    mab = MAB(list(range(ACTIONS.k)), LearningPolicy.LinTS())
-    mab.fit(action, reward, x)
-    return {"MABWiser LinTS predict, no propensity": mab.predict}
-
-
-def text(x: np.ndarray) -> str:
-    return " ".join(f"{name}:{v:.6g}" for name, v in zip(FEATURES.names, x.tolist(), strict=True))
+    seconds = fastest_in_turn({"kernel": lambda: tt.pmf_of(utilities, nodes, contexts), "moments": moments}, runs)
+    print_line("linear, kernel, all threads", n, seconds["kernel"].wall)
+    print_line("  a core", n, seconds["kernel"].cpu)
+    print_line("moments alone: BLAS", n, seconds["moments"].wall)
+    print_line("  a core", n, seconds["moments"].cpu)
+    nodes, contexts = nodes[:few], contexts[:few]
+    print_line("linear, numpy alone", few, fastest(lambda: utilities.pmf(nodes, contexts), 1).wall)
+    print_line("bank of 256 draws", few, fastest(lambda: tt.pmf_of(draws, nodes, contexts), 1).wall)
+    if (predict := mabwiser_predict()) is not None:
+        print_line("MABWiser LinTS predict, no propensity", few, fastest(lambda: predict(contexts), 1).wall)
+    gap = np.abs(tt.pmf_of(utilities, nodes, contexts) - utilities.pmf(nodes, contexts)).max()
+    print(f"largest difference of kernel and numpy: {gap:.1e}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--small", action="store_true", help="a smoke run of some seconds")
-    small = parser.parse_args().small
-    print(f"Python {platform.python_version()}, numpy {np.__version__}, {platform.machine()}")
-    print(f"load {os.getloadavg()[0]:.1f}")
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cores)})
-    scalar(300 if small else 5_000)
-    os.sched_setaffinity(0, cores)
-    batch(20_000 if small else 200_000, 200 if small else 2_000, 2 if small else 7)
+    small = parser(__doc__).parse_args().small
+    print_machine()
+    with one_core():
+        report_calls(300 if small else 5_000)
+    report_batches(20_000 if small else 200_000, 200 if small else 2_000, 2 if small else 7)
 
 
 if __name__ == "__main__":

@@ -23,24 +23,25 @@ class Peer:
 
     def __init__(self, wheel: Path | None = None) -> None:
         try:
-            module = _from(wheel) if wheel else importlib.import_module("obp.ope")
+            module = _module_of(wheel) if wheel else importlib.import_module("obp.ope")
         except ImportError as error:
             if wheel:
                 raise SystemExit(f"obp: cannot be imported from {wheel}: {error}") from error
-            self.name, self._made, self._interval = "obp's arithmetic", None, None
+            self.name, self._estimators, self._interval = "obp's arithmetic", None, None
             return
         utils = importlib.import_module("obp.utils")
         self.name, self._interval = "obp", utils.estimate_confidence_interval_by_bootstrap
-        self._made = [getattr(module, name)() for name in ESTIMATORS]
+        self._estimators = [getattr(module, name)() for name in ESTIMATORS]
 
     def values(self, pmf: Any, q: Any, action: Any, propensity: Any, reward: Any, **_: Any) -> list[float]:
         """The three estimates, of (n, k, 1) arrays."""
-        given = {"reward": reward, "action": action, "pscore": propensity, "action_dist": pmf[:, :, None]}
-        if self._made is None:
-            return _arithmetic(**given, q=q[:, :, None])
-        *plain, robust = self._made
-        found = [estimator.estimate_policy_value(**given) for estimator in plain]
-        return [*found, robust.estimate_policy_value(**given, estimated_rewards_by_reg_model=q[:, :, None])]
+        rows = {"reward": reward, "action": action, "pscore": propensity, "action_dist": pmf[:, :, None]}
+        model = q[:, :, None]
+        if self._estimators is None:
+            return _arithmetic(**rows, q=model)
+        ips, snips, dr = self._estimators
+        values = [ips.estimate_policy_value(**rows), snips.estimate_policy_value(**rows)]
+        return [*values, dr.estimate_policy_value(**rows, estimated_rewards_by_reg_model=model)]
 
     def bootstrap(self, samples: Any, replicates: int) -> None:
         """An interval from the means of so many resamples of all rows."""
@@ -51,7 +52,7 @@ class Peer:
         _ = [np.mean(rng.choice(samples, size=samples.shape[0])) for _ in range(replicates)]
 
 
-def _from(wheel: Path) -> ModuleType:
+def _module_of(wheel: Path) -> ModuleType:
     """The module of estimators alone: the package's own imports would need all that it pins."""
     try:
         importlib.import_module("torch")
