@@ -19,7 +19,7 @@ from tactful.errors import NothingToSayError, PolicyError, PolicyFormatError, Sp
 from tactful.evaluation.crossfit import FOLDS, folds
 from tactful.evaluation.evaluate import evaluate
 from tactful.models.conjugate.posterior import Conjugate
-from tactful.ope.reliability import ORDER
+from tactful.ope.reliability import GRAVITY
 from tactful.policies.artifact import save
 from tactful.policies.table import always, uniform
 
@@ -236,7 +236,7 @@ def test_with_no_fresh_row_all_are_used_and_the_verdict_says_so(case):
 def test_estimated_propensities_are_never_better_than_weak(side):
     log = replace(random_log(8, users=1500, outcomes=("engaged",)), provenance="estimated", propensity=None)
     result = evaluate(log, *(("uniform", "logging") if side == "target" else ("logging", "uniform")))
-    assert all(ORDER[e.verdict] >= ORDER["weak"] for e in result.estimates)
+    assert all(GRAVITY[e.verdict] >= GRAVITY["weak"] for e in result.estimates)
     entry = result[side, "engaged", "snips"]
     assert (entry.verdict, entry.value is not None) == ("weak", True)
     assert "hidden confounding" in entry.why

@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.estimators import clustered_error, effective
-from tactful.ope.reliability import ORDER, Circumstances, Health, judge, weighted_events
+from tactful.ope.reliability import GRAVITY as GRAVITY_OF
+from tactful.ope.reliability import Circumstances, WeightDiagnostics, assess, weighted_events
 
-GOOD = Health(ess=500.0, max_weight=3.0, mean_weight=1.0, mean_se=0.01, users=100)
+GOOD = WeightDiagnostics(ess=500.0, max_weight=3.0, mean_weight=1.0, mean_se=0.01, users=100)
 FINE = Circumstances()
 
 
 def verdict(around=FINE, events=100.0, **changes):
-    return judge(replace(GOOD, **changes), around, events)
+    return assess(replace(GOOD, **changes), around, events)
 
 
 @pytest.mark.parametrize(
@@ -80,12 +81,12 @@ def test_the_gravest_reason_wins(i, j):
 
 
 def test_verdicts_are_ordered():
-    assert sorted(ORDER, key=ORDER.__getitem__) == ["ok", "weak", "in-sample", "refused"]
+    assert sorted(GRAVITY_OF, key=GRAVITY_OF.__getitem__) == ["ok", "weak", "in-sample", "refused"]
 
 
 def test_health_by_hand():
     weight, user = np.array([0.5, 1.5, 2.0, 0.0]), np.array([0, 0, 1, 3])
-    health = Health.of(weight, user)
+    health = WeightDiagnostics.from_weights(weight, user)
     assert health.ess == pytest.approx(effective(weight.tolist()))
     assert (health.max_weight, health.mean_weight, health.users) == (2.0, 1.0, 3)
     assert health.mean_se == pytest.approx(clustered_error((weight - 1).tolist(), user.tolist()))

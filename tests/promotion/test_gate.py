@@ -17,7 +17,7 @@ from tactful.core.lineage import Lineage
 from tactful.core.outcomes import Limits, Objective, Outcome
 from tactful.core.segments import ROOT, Segments
 from tactful.errors import LogError, SpecError
-from tactful.evaluation.volume import sends_of, volume
+from tactful.evaluation.volume import volume
 from tactful.policies.table import Table, uniform
 from tactful.policies.terms import Terms
 from tactful.promotion.gate import gate
@@ -155,7 +155,7 @@ def test_volumes_are_those_of_the_pmf():
     assert found.sends == pytest.approx((0 + 1 + 3 + 1 + 3) / 5, abs=1e-8)
     assert found.in_slot("08:00") == pytest.approx(0.5)
     assert found.largest == pytest.approx(0.2)
-    np.testing.assert_array_equal(sends_of(PLAIN), [0, 1, 1])
+    np.testing.assert_array_equal(PLAIN.sends, [0, 1, 1])
     with pytest.raises(SpecError, match="unknown slot"):
         found.in_slot("09:00")
 

@@ -9,9 +9,8 @@ from tactful.cli import console as show
 from tactful.core.log import Log
 from tactful.core.outcomes import OBJECTIVE
 from tactful.evaluation.estimator_registry import CAVEATED
-from tactful.evaluation.results import Entry, Evaluation, Sequential, SequentialEntry
-from tactful.evaluation.target_policies import LOGGING, Logging
-from tactful.policies.protocol import Published
+from tactful.evaluation.results import EstimateRow, Evaluation, SequentialEvaluation
+from tactful.evaluation.target_policies import LOGGING, TargetPolicy
 
 ROLES = ("target", "baseline", "difference")
 
@@ -51,7 +50,7 @@ def print_evaluation(
         show.line("--all prints every outcome by every estimator, by segment and by period")
 
 
-def _sides(title: str, entries: Sequence[Entry], outcomes: Sequence[str], policy: str, baseline: str) -> None:
+def _sides(title: str, entries: Sequence[EstimateRow], outcomes: Sequence[str], policy: str, baseline: str) -> None:
     """One row an outcome: both sides and the difference, by the one estimator that people look at."""
     made = list(dict.fromkeys(e.estimator for e in entries))
     name = "snips" if "snips" in made else made[0]
@@ -77,7 +76,9 @@ def _everything(result: Evaluation, policy: str, baseline: str, title: str) -> N
             _parts(what, parts, policy, baseline)
 
 
-def _parts(what: str, parts: Mapping[str, Sequence[Entry]] | Mapping[int, Sequence[Entry]], *names: str) -> None:
+def _parts(
+    what: str, parts: Mapping[str, Sequence[EstimateRow]] | Mapping[int, Sequence[EstimateRow]], *names: str
+) -> None:
     """One row a part, outcome and estimator, estimated anew within the part."""
     rows: list[tuple[str, ...]] = []
     for part, entries in parts.items():
@@ -88,7 +89,7 @@ def _parts(what: str, parts: Mapping[str, Sequence[Entry]] | Mapping[int, Sequen
     show.table(f"By {what}, per decision", [what, "outcome", "estimator", *names, "difference", "verdict"], rows, 3)
 
 
-def print_sequential(result: Sequential, policy: str, baseline: str, key: Sequence[str] | None) -> None:
+def print_sequential(result: SequentialEvaluation, policy: str, baseline: str, key: Sequence[str] | None) -> None:
     """Both sides and their difference per user over the horizon, and what the state's test says."""
     by = {(e.policy, e.outcome, e.estimator): e for e in result.estimates}
     pairs = dict.fromkeys((e.outcome, e.estimator) for e in result.estimates if key is None or e.outcome in key)
@@ -144,7 +145,7 @@ def reasons(result: Evaluation) -> dict[str, str]:
     return _reasons(shown, result.estimates)
 
 
-def _reasons(shown: Iterable[Entry | SequentialEntry], of: Iterable[Entry | SequentialEntry]) -> dict[str, str]:
+def _reasons(shown: Iterable[EstimateRow], of: Iterable[EstimateRow]) -> dict[str, str]:
     found: dict[str, dict[str, None]] = {}
     for e in shown:
         if e.why and e.policy != "difference":
@@ -153,26 +154,26 @@ def _reasons(shown: Iterable[Entry | SequentialEntry], of: Iterable[Entry | Sequ
     return {why: "all" if len(at) == everywhere else ", ".join(at) for why, at in found.items()}
 
 
-def _row(e: Entry) -> tuple[str, ...]:
+def _row(e: EstimateRow) -> tuple[str, ...]:
     value = with_value(e)
     return e.outcome, e.estimator, value, f"{e.ess:,.0f}", f"{e.max_weight:.2f}", f"{e.mean_weight:.3f}", e.verdict
 
 
-def _plain(e: Entry | SequentialEntry) -> str:
+def _plain(e: EstimateRow) -> str:
     """The value alone."""
     return show.number(e.value, _digits(e))
 
 
-def _digits(e: Entry | SequentialEntry) -> int:
+def _digits(e: EstimateRow) -> int:
     return 5 if e.value is not None and abs(e.value) < 0.1 else 4
 
 
-def with_value(e: Entry | SequentialEntry) -> str:
+def with_value(e: EstimateRow) -> str:
     """The value with its interval, in as many digits as its size wants."""
     return show.with_interval(e.value, e.low, e.high, _digits(e))
 
 
-def draw(folder: Path, log: Log, result: Evaluation, policies: Mapping[str, Published | Logging]) -> list[Path]:
+def draw(folder: Path, log: Log, result: Evaluation, policies: Mapping[str, TargetPolicy]) -> list[Path]:
     """Pictures of an evaluation in a folder."""
     from tactful.report.evaluation_figures import pictures  # matplotlib is loaded by who asks for pictures
 

@@ -14,10 +14,10 @@ from tactful.cli.options import Json, Log, Spec, Tracking
 from tactful.cli.record import record_evaluation
 from tactful.errors import SpecError
 from tactful.evaluation.action_groups import PARTS_OF_DAY, Banding
-from tactful.evaluation.eligibility import check_askable
+from tactful.evaluation.analysis_set import check_askable
 from tactful.evaluation.estimator_registry import DEFAULT, ESTIMATORS, check_names
 from tactful.evaluation.evaluate import evaluate as estimate
-from tactful.evaluation.target_policies import Logging, resolve
+from tactful.evaluation.target_policies import LoggingPolicy, resolve
 from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.promotion.ledger import enter, ledger_path
@@ -94,7 +94,7 @@ def evaluate(
         )
     if "in-sample" not in {e.verdict for e in result.estimates}:
         for side in (target, base):
-            if not isinstance(side, Logging) and side.lineage and side.lineage.split_share:
+            if not isinstance(side, LoggingPolicy) and side.lineage and side.lineage.split_share:
                 enter(ledger or ledger_path(log), side.lineage, {"command": "evaluate", "policy": side.version})
     run = None
     if tracking_uri:

@@ -12,10 +12,11 @@ import typer
 from tactful.cli import console as show
 from tactful.cli.options import Json, Log, Seed, Spec
 from tactful.errors import SpecError
+from tactful.evaluation.results import EstimateRow
 from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.learners.replay import replay as live
-from tactful.learners.results import Batch, Replay, Value
+from tactful.learners.results import Batch, Replay
 from tactful.models.conjugate.posterior import Conjugate
 from tactful.models.contextual.linear import Linear
 from tactful.models.contextual.logistic import Logistic
@@ -126,7 +127,7 @@ def _print(found: Replay, level: float) -> None:
     show.line("note: before an accepted row the log did other things than the learner would have: carry-over stays out")
 
 
-def _value(v: Value) -> tuple[str, ...]:
+def _value(v: EstimateRow) -> tuple[str, ...]:
     digits = 5 if v.value is not None and abs(v.value) < 0.1 else 4
     return v.outcome, v.estimator, show.with_interval(v.value, v.low, v.high, digits), f"{v.n:,}", v.verdict
 

@@ -14,7 +14,7 @@ from tactful.diagnostics.sample_ratio import find_sample_ratio_mismatch
 from tactful.diagnostics.stability import find_policy_drift
 from tactful.diagnostics.sticky_draws import find_sticky_draws
 from tactful.diagnostics.survivorship import find_survivorship
-from tactful.ope.reliability import Health
+from tactful.ope.reliability import WeightDiagnostics
 
 
 class Subject(NamedTuple):
@@ -26,7 +26,7 @@ class Subject(NamedTuple):
     """As many of its users as suffice for tests of every row; all of them if the log is not large."""
     arm_shares: Mapping[str, float] | None
     """Share of users that each arm was meant to have, where it is known."""
-    uniform: Health | None
+    uniform: WeightDiagnostics | None
     """Weights of the uniform policy on all decisions; None without propensities."""
 
 

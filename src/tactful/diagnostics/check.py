@@ -22,7 +22,7 @@ from tactful.diagnostics.outcome_health import (
 from tactful.diagnostics.support import Support, answerable, find_few_users, find_never_logged, tabulate_support
 from tactful.evaluation.opt_out_price import Price, price_of_log
 from tactful.models.base import Posterior
-from tactful.ope.reliability import Health
+from tactful.ope.reliability import WeightDiagnostics
 
 TESTED_ROWS = 300_000
 
@@ -109,7 +109,9 @@ def check(log: Log, *, posterior: Posterior | None = None, arms: Mapping[str, fl
     outcomes = [measure_outcome(log, o) for o in log.outcomes]
     support = list(tabulate_support(log))
     sample = _sample(log)
-    uniform = None if log.propensity is None else Health.of(uniform_weight(log, log.propensity), log.user)
+    uniform = None
+    if log.propensity is not None:
+        uniform = WeightDiagnostics.from_weights(uniform_weight(log, log.propensity), log.user)
     disagreements = drift(log, posterior) if posterior is not None else []
     subject = Subject(log, sample, arms, uniform)
     findings = [
@@ -153,7 +155,7 @@ def _certain_findings(log: Log, outcomes: Sequence[OutcomeHealth], support: Sequ
     yield from find_few_users(log)
 
 
-def _weight_summary(health: Health) -> dict[str, float]:
+def _weight_summary(health: WeightDiagnostics) -> dict[str, float]:
     return {
         "ess": health.ess,
         "max_weight": health.max_weight,

@@ -12,8 +12,8 @@ from tactful.core.arrays import F64, I64
 from tactful.core.log import Log
 from tactful.diagnostics.finding import TEST_LEVEL, Finding
 from tactful.diagnostics.strata import segment_names
-from tactful.evaluation.importance import side_of
-from tactful.ope.reliability import Health
+from tactful.evaluation.importance import importance_weights
+from tactful.ope.reliability import WeightDiagnostics
 from tactful.ope.tails import log_evidence
 from tactful.policies.table import uniform
 
@@ -22,10 +22,10 @@ TOLERANCE = 0.001  # of a mean weight, beside 4 standard errors
 
 def uniform_weight(log: Log, propensity: F64) -> F64:
     """(n,) the weights of the uniform policy: it takes every action, so it meets every fault of the propensities."""
-    return side_of(uniform(log.actions), log, propensity).weight
+    return importance_weights(uniform(log.actions), log, propensity).weight
 
 
-def find_wrong_mean_weight(health: Health) -> Iterator[Finding]:
+def find_wrong_mean_weight(health: WeightDiagnostics) -> Iterator[Finding]:
     """Find a mean weight of the uniform policy other than 1: an error or warning ``propensities``.
 
     It is outside 1 ± (4 SE + .001) in 6 of 100,000 sound logs where the weights are many and even.

@@ -8,15 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tactful.batch.decide import BLOCK
-from tactful.batch.served import acting
 from tactful.core.actions import ActionSpace
 from tactful.core.arrays import I64
-from tactful.core.log import Log
 from tactful.errors import SpecError
-from tactful.evaluation.target_policies import Logging, Side
-from tactful.ope.estimators import marginal_weights
-from tactful.policies.protocol import Published
 
 PARTS_OF_DAY = ("05:00", "11:00", "16:00", "22:00")  # morning, midday, evening, night begin
 NO_VECTORS = "needs the logged vectors (propensities)"
@@ -65,21 +59,6 @@ class Banding:
         return np.array([order.index(b) for b in bands], np.int64)
 
 
-def on_bands(policy: Published | Logging, log: Log, band: I64) -> Side | None:
-    """A policy's weights by band on each row, in blocks; None where the log has no vectors."""
-    if log.propensities is None:
-        return None
-    weight, unsupported = np.ones(log.n), 0
-    if not isinstance(policy, Logging):
-        members = np.eye(int(band.max()) + 1)[band]
-        for start in range(0, log.n, BLOCK):
-            rows = slice(start, start + BLOCK)
-            pmf, logged = acting(policy, log, rows), log.propensities[rows]
-            weight[rows] = marginal_weights(pmf, logged, band, log.action[rows])
-            unsupported += int(np.count_nonzero(((pmf @ members > 0) & (logged @ members == 0)).any(1)))
-    return Side(weight, np.zeros((len(log.outcomes), log.n)), unsupported)
-
-
 def minute_of_day(slot: str) -> int:
     """Minutes since midnight of a local time ``HH:MM``.
 
@@ -88,7 +67,7 @@ def minute_of_day(slot: str) -> int:
     SpecError
         The text is no time of day.
     """
-    found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", slot.strip())
-    if found is None:
+    time = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", slot.strip())
+    if time is None:
         raise SpecError(f"not a time of day: {slot!r}", "bands", "write HH:MM, such as 19:30")
-    return 60 * int(found[1]) + int(found[2])
+    return 60 * int(time[1]) + int(time[2])

@@ -1,177 +1,207 @@
-"""The entries of an evaluation: both sides on the rows that know an outcome, through every estimator."""
+"""The comparison of a target policy with a baseline: both values and their paired difference, for one estimand."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tactful.core.arrays import F64, I64
-from tactful.core.log import Log
-from tactful.core.outcomes import OBJECTIVE, Objective
-from tactful.evaluation.action_groups import NO_GEOMETRY, NO_VECTORS, Banding, on_bands
-from tactful.evaluation.crossfit import estimated_propensities, folds
-from tactful.evaluation.estimator_registry import BANDED, ESTIMATORS, Made, Rows
-from tactful.evaluation.finite_sample import Design, beside
-from tactful.evaluation.importance import side_of
-from tactful.evaluation.results import Entry, MoreInterval, Role
+from tactful.core.outcomes import OBJECTIVE
+from tactful.evaluation.action_groups import NO_GEOMETRY, NO_VECTORS, Banding
+from tactful.evaluation.analysis_set import AnalysisSet, Estimand
+from tactful.evaluation.estimator_registry import BANDED, ESTIMATORS, EstimatorResult, PolicySample
+from tactful.evaluation.importance import PolicyWeights, band_weights, importance_weights
+from tactful.evaluation.results import EstimateRow, Role
 from tactful.evaluation.reward_models import crossfitted
-from tactful.evaluation.target_policies import Logging, Side
 from tactful.ope.intervals import cluster_t
-from tactful.ope.reliability import ORDER, Circumstances, Health, Verdict, judge, weighted_events
-from tactful.policies.protocol import Published
+from tactful.ope.reliability import Circumstances, Evidence, WeightDiagnostics, assess, weighted_events
+
+ROLES: tuple[Role, Role, Role] = ("target", "baseline", "difference")
+MODEL_ONLY = "model only: its error is bias, so it has no interval"
 
 
-class Entries:
-    """All that the entries of one evaluation share: weights and reward models, computed once."""
+class Weighting(NamedTuple):
+    """Estimators that use the same weights.
 
-    def __init__(
-        self,
-        log: Log,
-        target: Published | Logging,
-        base: Published | Logging,
-        objective: Objective,
-        outcomes: Mapping[str, tuple[str, ...]],
+    Attributes
+    ----------
+    estimators
+        Their names.
+    weights
+        Of the target and of the baseline; empty where there are none.
+    obstacle
+        Why there are none.
+    """
+
+    estimators: tuple[str, ...]
+    weights: tuple[PolicyWeights, ...]
+    obstacle: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Comparison:
+    """Both policies on the rows of an analysis set: weights and model values, computed once for all estimates."""
+
+    analysis: AnalysisSet
+    """Whose two policies are the target and the baseline."""
+    level: float
+    """Of the two-sided intervals."""
+    weights: tuple[PolicyWeights, PolicyWeights]
+    """Of the target and of the baseline, by action."""
+    weightings: tuple[Weighting, ...]
+    """Which estimators use which weights."""
+    q_logged: F64
+    """(o, n) the reward model of each outcome at the logged actions."""
+
+    @classmethod
+    def build(
+        cls,
+        analysis: AnalysisSet,
+        estimators: tuple[str, ...],
         *,
-        level: float,
-        seen: tuple[bool, bool],
+        level: float = 0.95,
         reward_model: Any = None,
         banding: Banding | None = None,
-    ) -> None:
-        self.log, self.objective, self.outcomes, self.level = log, objective, outcomes, level
-        fold = folds(log)
-        model = crossfitted(log, fold, reward_model)
-        given = log.propensity if log.provenance != "estimated" else None
-        propensity = estimated_propensities(log, fold) if given is None else given
-        self.q_logged = np.array([model.logged(o) for o in range(len(log.outcomes))])
-        self.policies = target, base
-        self.seen = seen
-        self.sides = side_of(target, log, propensity, model), side_of(base, log, propensity, model)
-        self.band = (banding or Banding()).codes(log.actions)
+    ) -> Comparison:
+        """Fit the reward model on other users and weigh the rows, once for all that follows.
 
-    @cached_property
-    def banded(self) -> tuple[Side, Side] | str:
-        """Both sides by band, or why there are none."""
-        if self.band is None:
-            return NO_GEOMETRY
-        target, base = (on_bands(p, self.log, self.band) for p in self.policies)
-        return NO_VECTORS if target is None or base is None else (target, base)
+        Parameters
+        ----------
+        analysis
+            Of two policies: the target and the baseline.
+        estimators
+            Names in ``ESTIMATORS``.
+        level
+            Of the two-sided intervals.
+        reward_model
+            As in ``evaluate``.
+        banding
+            Where the bands of actions begin, for ``mips``.
+        """
+        log, (target, baseline) = analysis.log, analysis.policies
+        model = crossfitted(log, analysis.fold, reward_model)
+        band = (banding or Banding()).codes(log.actions)
+        weights = (
+            importance_weights(target, log, analysis.propensity, model),
+            importance_weights(baseline, log, analysis.propensity, model),
+        )
+        by_action = tuple(name for name in estimators if name not in BANDED)
+        by_band = tuple(name for name in estimators if name in BANDED)
+        weightings = [Weighting(by_action, weights)]
+        if by_band and band is None:
+            weightings.append(Weighting(by_band, (), NO_GEOMETRY))
+        elif by_band and log.propensities is None:
+            weightings.append(Weighting(by_band, (), NO_VECTORS))
+        elif by_band and band is not None:
+            weightings.append(Weighting(by_band, tuple(band_weights(p, log, band) for p in analysis.policies)))
+        q_logged = np.array([model.logged(o) for o in range(len(log.outcomes))])
+        return cls(analysis=analysis, level=level, weights=weights, weightings=tuple(weightings), q_logged=q_logged)
 
-    def part(self, rows: I64, estimators: tuple[str, ...]) -> Iterator[Entry]:
-        """The entries of a part of the log, estimated anew within it."""
-        for outcome in self.outcomes:
-            yield from self.entries(outcome, rows, estimators)
+    def compare(self, estimand: Estimand, rows: I64 | None = None) -> Iterator[EstimateRow]:
+        """Estimate the target, the baseline and their paired difference.
 
-    def entries(self, outcome: str, rows: I64, estimators: tuple[str, ...]) -> Iterator[Entry]:
-        """Target, baseline and difference of one outcome on the rows that know it."""
-        known = rows[self.log.known(self.outcomes[outcome])[rows]]
-        by_band = [name for name in estimators if name in BANDED]
-        for names, sides in (
-            ([name for name in estimators if name not in BANDED], self.sides),
-            (by_band, self.banded if by_band else ""),
-        ):
-            silent = sides if isinstance(sides, str) else "" if known.size else "no outcome is known yet"
-            for name in names if silent else ():
-                for role in ("target", "baseline", "difference"):
-                    yield _silent(role, outcome, name, silent)
-            if names and not silent and not isinstance(sides, str):
-                yield from self._both(outcome, rows, known, names, sides)
+        Parameters
+        ----------
+        estimand
+            One outcome, or the objective.
+        rows
+            (m,) rows of the analysis set, by default all. Those that do not know the estimand yet are left out.
 
-    def _both(
-        self, outcome: str, rows: I64, known: I64, names: Sequence[str], sides: tuple[Side, Side]
-    ) -> Iterator[Entry]:
-        parts = self.outcomes[outcome]
-        missing = int(np.count_nonzero(self.log.missing(parts)[rows]))
-        user = np.unique(self.log.user[known], return_inverse=True)[1]
-        reward, q_logged = self._reward(outcome, known), self._q(outcome, self.q_logged, known)
-        both: list[tuple[dict[str, Made], Health, tuple[Verdict, str]]] = []
-        for side, seen in zip(sides, self.seen, strict=True):
-            weight = side.weight[known]
-            at = Rows(reward, weight, q_logged, self._q(outcome, side.q_target, known), user, self.level)
-            made = {name: ESTIMATORS[name](at) for name in names}
-            health = Health.of(weight, user)
-            around = Circumstances(self.log.provenance == "estimated", seen, missing, side.unsupported)
-            both.append((made, health, judge(health, around, self._events(parts, weight, known))))
-        (target, health, verdict), (base, other_health, other_verdict) = both
-        worst = max(verdict, other_verdict, key=lambda v: ORDER[v[0]])
-        starved = min(health, other_health, key=lambda h: h.ess)
-        for name in names:
-            yield self._entry("target", outcome, name, target[name], health, verdict, user)
-            yield self._entry("baseline", outcome, name, base[name], other_health, other_verdict, user)
-            yield self._entry("difference", outcome, name, target[name].less(base[name]), starved, worst, user)
+        Yields
+        ------
+        EstimateRow
+            Three an estimator. A difference has the reliability of its weaker side and the smaller effective sample
+            size.
+        """
+        chosen = np.arange(self.analysis.log.n) if rows is None else rows
+        observed = chosen[self.analysis.known(estimand)[chosen]]
+        missing = int(np.count_nonzero(self.analysis.missing(estimand)[chosen]))
+        for weighting in self.weightings:
+            reason = weighting.obstacle or ("" if observed.size else "no outcome is known yet")
+            if reason:
+                yield from _refuse(estimand, weighting.estimators, reason)
+            else:
+                yield from self._estimate(estimand, observed, missing, weighting)
 
-    def _entry(
-        self,
-        role: Role,
-        outcome: str,
-        estimator: str,
-        made: Made,
-        health: Health,
-        verdict: tuple[Verdict, str],
-        user: I64,
-    ) -> Entry:
-        grade, why = verdict
-        estimate = made.estimate
-        value = se = low = high = method = None
-        if grade != "refused" and math.isfinite(estimate.value):
+    def samples(self, estimand: Estimand, rows: I64, weights: tuple[PolicyWeights, ...]) -> list[PolicySample]:
+        """What estimators see of each policy on rows (m,) that know the estimand."""
+        user = np.unique(self.analysis.log.user[rows], return_inverse=True)[1]
+        reward = self.analysis.reward(estimand)[rows]
+        q_logged = self._model_value(estimand, self.q_logged, rows)
+        return [
+            PolicySample(
+                reward, w.weight[rows], q_logged, self._model_value(estimand, w.q_target, rows), user, self.level
+            )
+            for w in weights
+        ]
+
+    def _estimate(self, estimand: Estimand, rows: I64, missing: int, weighting: Weighting) -> Iterator[EstimateRow]:
+        """The rows of estimators that share their weights, all on the same rows of the log."""
+        analysis, counted = self.analysis, self.analysis.counted(estimand)
+        samples = self.samples(estimand, rows, weighting.weights)
+        evidence: list[Evidence] = []
+        for sample, weights, in_sample in zip(samples, weighting.weights, analysis.in_sample, strict=True):
+            diagnostics = WeightDiagnostics.from_weights(sample.weight, sample.user)
+            events = min((weighted_events(m.value[rows], sample.weight) for m in counted), default=None)
+            circumstances = Circumstances(analysis.estimated, in_sample, missing, weights.unsupported)
+            evidence.append(Evidence(diagnostics, assess(diagnostics, circumstances, events)))
+        target_evidence, baseline_evidence = evidence
+        user, pair = samples[0].user, target_evidence.weaker(baseline_evidence)
+        for name in weighting.estimators:
+            target, baseline = (ESTIMATORS[name](sample) for sample in samples)
+            yield self._row("target", estimand, name, target, target_evidence, user)
+            yield self._row("baseline", estimand, name, baseline, baseline_evidence, user)
+            yield self._row("difference", estimand, name, target.paired_difference(baseline), pair, user)
+
+    def _row(
+        self, role: Role, estimand: Estimand, estimator: str, result: EstimatorResult, evidence: Evidence, user: I64
+    ) -> EstimateRow:
+        """An estimate with its interval and its reliability; a refused one has neither value nor interval."""
+        estimate, diagnostics = result.estimate, evidence.diagnostics
+        reliability, why = evidence.assessment
+        value = interval = None
+        if reliability != "refused" and math.isfinite(estimate.value):
             value = estimate.value
-            if estimate.interval and health.users > 1:
-                se, low, high, method = cluster_t(estimate, user, self.level)
-            elif grade == "ok":
-                grade, why = "weak", "model only: its error is bias, so it has no interval"
-            if grade == "ok" and made.caveat:
-                grade, why = "weak", made.caveat
-        sizes = (health.ess, health.max_weight, health.mean_weight)
-        return Entry(
-            role,
-            outcome,
-            estimator,
-            value,
-            se,
-            low,
-            high,
-            method,
-            *sizes,
-            grade,
-            why,
-            user.size,
-            health.users,
-            made.parameter if value is not None else None,
+            if estimate.interval and diagnostics.users > 1:
+                interval = cluster_t(estimate, user, self.level)
+            elif reliability == "ok":
+                reliability, why = "weak", MODEL_ONLY
+            if reliability == "ok" and result.caveat:
+                reliability, why = "weak", result.caveat
+        return EstimateRow(
+            policy=role,
+            outcome=estimand.name,
+            estimator=estimator,
+            value=value,
+            se=interval and interval.se,
+            low=interval and interval.low,
+            high=interval and interval.high,
+            interval=interval and interval.method,
+            valid_for=interval and interval.valid_for,
+            ess=diagnostics.ess,
+            max_weight=diagnostics.max_weight,
+            mean_weight=diagnostics.mean_weight,
+            verdict=reliability,
+            why=why,
+            n=user.size,
+            users=diagnostics.users,
+            parameter=None if value is None else result.parameter,
         )
 
-    def more_intervals(self, outcome: str) -> Iterator[MoreInterval]:
-        """Intervals beside cluster-t, of the estimates that are not refused."""
-        parts = self.outcomes[outcome]
-        known = np.flatnonzero(self.log.known(parts))
-        if known.size == 0:
-            return
-        users, user = np.unique(self.log.user[known], return_inverse=True)
-        reward, q_logged = self._reward(outcome, known), self._q(outcome, self.q_logged, known)
-        spec = self.log.outcomes[outcome].spec if outcome in self.log.outcomes else None
-        for role, side in zip(("target", "baseline"), self.sides, strict=True):
-            weight = side.weight[known]
-            missing = int(np.count_nonzero(self.log.missing(parts)))
-            around = Circumstances(False, False, missing, side.unsupported)
-            if judge(Health.of(weight, user), around, None)[0] != "refused":
-                at = Rows(reward, weight, q_logged, self._q(outcome, side.q_target, known), user, self.level)
-                yield from beside(role, outcome, at, self.log.user_key[users], Design.of(self.log, side, spec))
-
-    def _reward(self, outcome: str, rows: I64) -> F64:
-        if outcome == OBJECTIVE:
-            return self.log.reward(self.objective)[rows]
-        return self.log.outcomes[outcome].value[rows]
-
-    def _q(self, outcome: str, q: F64, rows: I64) -> F64:
-        by_name = {o: q[i, rows] for i, o in enumerate(self.log.outcomes)}
-        return self.objective.combine(by_name) if outcome == OBJECTIVE else by_name[outcome]
-
-    def _events(self, parts: tuple[str, ...], weight: F64, rows: I64) -> float | None:
-        counted = [self.log.outcomes[o] for o in parts if self.log.outcomes[o].spec.kind != "real"]
-        return min((weighted_events(m.value[rows], weight) for m in counted), default=None)
+    def _model_value(self, estimand: Estimand, q: F64, rows: I64) -> F64:
+        """(m,) what a reward model ``q`` (o, n) says of the estimand."""
+        by_outcome = {name: q[o, rows] for o, name in enumerate(self.analysis.log.outcomes)}
+        return self.analysis.objective.combine(by_outcome) if estimand.name == OBJECTIVE else by_outcome[estimand.name]
 
 
-def _silent(role: Role, outcome: str, estimator: str, why: str) -> Entry:
-    return Entry(role, outcome, estimator, None, None, None, None, None, 0.0, 0.0, 0.0, "refused", why, 0, 0)
+def _refuse(estimand: Estimand, estimators: tuple[str, ...], why: str) -> Iterator[EstimateRow]:
+    """Rows that say why there is no estimate."""
+    for estimator in estimators:
+        for role in ROLES:
+            yield EstimateRow(
+                policy=role, outcome=estimand.name, estimator=estimator, value=None, verdict="refused", why=why
+            )

@@ -1,7 +1,8 @@
-"""Reward models and propensities for each row, fitted on other users."""
+"""Cross-fitting: folds of users, and posteriors and propensities for each row that were fitted on other users."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,56 +17,65 @@ FOLDS = 5
 
 
 def folds(log: Log, count: int = FOLDS) -> I64:
-    """(n,) fold of each row, by user: keyed by the id, so the same in any log."""
+    """(n,) fold of each row, by user: keyed by the identifier, so the same in any log."""
     by_user = sticky(log.user_key, "crossfit").astype(np.int64) * count // ONE
     return by_user[log.user]
 
 
 class Mergeable(Protocol):
-    """A posterior that adds to that of other users."""
+    """A posterior that can be added to that of other users."""
 
     def mean(self, outcome: str) -> F64:
         """(s, k) posterior mean per decision."""
         ...
 
-    def merge(self, other: Any) -> Any:
-        """The posterior of both."""
+    def merge(self, shard: Any) -> Any:
+        """The posterior of the users of both."""
         ...
 
 
-def posteriors(log: Log, fold: I64, model: Any) -> list[Mergeable]:
-    """For each fold the posterior of one of tactful's models, from the users of the others.
+def posteriors(log: Log, fold: I64, model: Any) -> Sequence[Mergeable]:
+    """For each fold the posterior of one of tactful's models, from the users of the other folds.
 
-    Sums are taken once a fold and added, so their cost is that of one fit on the whole log. Any other model than those
-    of counts is fitted anew on the other folds: each fit has a scale of its own for the features.
+    Models of counts are fitted once a fold and their sums are added, so that the cost is that of one fit on the whole
+    log. Any other model is fitted anew on the other folds, since each fit has a scale of its own for the features.
+
+    Parameters
+    ----------
+    log
+        n decisions.
+    fold
+        (n,) the fold of each row, by user.
+    model
+        One of tactful's models.
     """
     if not isinstance(model, Conjugate | Hierarchical):
         return [model.fit(log.take(fold != f)) for f in range(FOLDS)]
-    parts: list[Mergeable] = [model.fit(log.take(fold == f)) for f in range(FOLDS)]
-    return [_sum([p for g, p in enumerate(parts) if g != f]) for f in range(FOLDS)]
+    by_fold = [model.fit(log.take(fold == f)) for f in range(FOLDS)]
+    return [_merge([posterior for g, posterior in enumerate(by_fold) if g != f]) for f in range(FOLDS)]
 
 
-def _sum(parts: list[Mergeable]) -> Mergeable:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total.merge(part)
+def _merge(shards: Sequence[Mergeable]) -> Mergeable:
+    total = shards[0]
+    for shard in shards[1:]:
+        total = total.merge(shard)
     return total
 
 
 def estimated_propensities(log: Log, fold: I64) -> F64:
-    """(n,) share of the logged action among decisions of its segment by users of the other folds, among the eligible.
+    """(n,) share of the logged action among the decisions of its segment by users of the other folds.
 
-    Shares are shrunk to those of the whole log by the weight of k decisions.
+    Shares are shrunk to those of the whole log by the weight of k decisions, and divided by that of the eligible
+    actions.
     """
     s, k = len(log.segments), log.actions.k
     propensity = np.empty(log.n)
     for f in range(FOLDS):
-        others, here = fold != f, fold == f
-        cell = log.segment[others] * k + log.action[others]
+        fitting, rows = fold != f, np.flatnonzero(fold == f)
+        cell = log.segment[fitting] * k + log.action[fitting]
         count = np.bincount(cell, minlength=s * k).reshape(s, k).astype(np.float64)
         overall = (count.sum(0) + 1) / (count.sum() + k)
         share = (count + k * overall) / (count.sum(1, keepdims=True) + k)
-        rows = np.flatnonzero(here)
         logged = share[log.segment[rows], log.action[rows]]
         if log.eligible is None:
             propensity[rows] = logged

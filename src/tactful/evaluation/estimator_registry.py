@@ -1,4 +1,4 @@
-"""The estimators by name: what one side of an evaluation is put through."""
+"""The estimators by name: functions of what one policy looks like on the rows that know an outcome."""
 
 from __future__ import annotations
 
@@ -11,16 +11,25 @@ from tactful.errors import SpecError
 from tactful.ope.estimators import dm, dr, ips, mips, sndr, snips
 from tactful.ope.slope import choose_clip, choose_shrink, choose_switch
 
-TRADES = "trades bias for variance; its interval leaves the bias out"
-ALIKE = "takes the actions of a band for alike; its interval leaves the bias out"
-CAVEATED = ("dm", "clipped-ips", "switch-dr", "dros", "mips")  # never better than weak; their description says why
-BANDED = ("mips",)  # estimators whose weights are those of bands
+TRADES_BIAS = "trades bias for variance; its interval leaves the bias out"
+POOLS_ACTIONS = "takes the actions of a band for alike; its interval leaves the bias out"
 
 
-class Rows(NamedTuple):
-    """One side on the rows (n,) that know an outcome; ``user`` codes from 0, ``level`` that of widths.
+class PolicySample(NamedTuple):
+    """One policy on m rows that know the estimand: all that an estimator may look at.
 
-    ``weight`` is that of actions, and that of bands for the estimators that are ``BANDED``.
+    Attributes
+    ----------
+    reward
+        (m,) the estimand of each row.
+    weight
+        (m,) importance weights of actions; those of bands of actions for the estimators in ``BANDED``.
+    q_logged, q_target
+        (m,) the reward model at the logged action, and its mean under the policy.
+    user
+        (m,) codes of users, from 0.
+    level
+        Of the confidence widths by which some estimators choose their parameter.
     """
 
     reward: F64
@@ -31,52 +40,54 @@ class Rows(NamedTuple):
     level: float
 
 
-class Made(NamedTuple):
-    """An estimate, with the parameter that SLOPE++ chose where it has one.
-
-    ``caveat`` says what its interval leaves out; empty where it leaves nothing out.
-    """
+class EstimatorResult(NamedTuple):
+    """An estimate, the parameter that SLOPE++ chose for it if any, and what its interval leaves out in words."""
 
     estimate: Estimate
     parameter: float | None = None
     caveat: str = ""
 
-    def less(self, other: Made) -> Made:
-        """The paired difference of two sides."""
-        return Made(self.estimate - other.estimate, None, self.caveat or other.caveat)
+    def paired_difference(self, baseline: EstimatorResult) -> EstimatorResult:
+        """The estimate less that of the baseline on the same rows, with the caveat of either."""
+        return EstimatorResult(self.estimate - baseline.estimate, None, self.caveat or baseline.caveat)
 
 
-def _clipped(r: Rows) -> Made:
-    chosen = choose_clip(r.reward, r.weight, r.user, level=r.level)
-    return Made(chosen.estimate, chosen.parameter, TRADES)
+def _clipped_ips(s: PolicySample) -> EstimatorResult:
+    choice = choose_clip(s.reward, s.weight, s.user, level=s.level)
+    return EstimatorResult(choice.estimate, choice.parameter, TRADES_BIAS)
 
 
-def _switch(r: Rows) -> Made:
-    chosen = choose_switch(r.reward, r.weight, r.q_logged, r.q_target, r.user, level=r.level)
-    return Made(chosen.estimate, chosen.parameter, TRADES)
+def _switch_dr(s: PolicySample) -> EstimatorResult:
+    choice = choose_switch(s.reward, s.weight, s.q_logged, s.q_target, s.user, level=s.level)
+    return EstimatorResult(choice.estimate, choice.parameter, TRADES_BIAS)
 
 
-def _shrunk(r: Rows) -> Made:
-    chosen = choose_shrink(r.reward, r.weight, r.q_logged, r.q_target, r.user, level=r.level)
-    return Made(chosen.estimate, chosen.parameter, TRADES)
+def _shrunk_dr(s: PolicySample) -> EstimatorResult:
+    choice = choose_shrink(s.reward, s.weight, s.q_logged, s.q_target, s.user, level=s.level)
+    return EstimatorResult(choice.estimate, choice.parameter, TRADES_BIAS)
 
 
-ESTIMATORS: Mapping[str, Callable[[Rows], Made]] = {
-    "ips": lambda r: Made(ips(r.reward, r.weight)),
-    "snips": lambda r: Made(snips(r.reward, r.weight)),
-    "dm": lambda r: Made(dm(r.q_target, r.weight)),
-    "dr": lambda r: Made(dr(r.reward, r.weight, r.q_logged, r.q_target)),
-    "sndr": lambda r: Made(sndr(r.reward, r.weight, r.q_logged, r.q_target)),
-    "clipped-ips": _clipped,
-    "switch-dr": _switch,
-    "dros": _shrunk,
-    "mips": lambda r: Made(mips(r.reward, r.weight), None, ALIKE),
+Estimator = Callable[[PolicySample], EstimatorResult]
+ESTIMATORS: Mapping[str, Estimator] = {
+    "ips": lambda s: EstimatorResult(ips(s.reward, s.weight)),
+    "snips": lambda s: EstimatorResult(snips(s.reward, s.weight)),
+    "dm": lambda s: EstimatorResult(dm(s.q_target, s.weight)),
+    "dr": lambda s: EstimatorResult(dr(s.reward, s.weight, s.q_logged, s.q_target)),
+    "sndr": lambda s: EstimatorResult(sndr(s.reward, s.weight, s.q_logged, s.q_target)),
+    "clipped-ips": _clipped_ips,
+    "switch-dr": _switch_dr,
+    "dros": _shrunk_dr,
+    "mips": lambda s: EstimatorResult(mips(s.reward, s.weight), None, POOLS_ACTIONS),
 }
 DEFAULT = ("ips", "snips", "dm", "dr")
+BANDED = ("mips",)
+"""Estimators whose weights are those of bands of actions."""
+CAVEATED = ("dm", "clipped-ips", "switch-dr", "dros", "mips")
+"""Estimators that are never better than weak, for a reason that their description gives."""
 
 
 def check_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names, if all are known.
+    """The names, each once, if all of them are known.
 
     Raises
     ------

@@ -12,21 +12,14 @@ from tactful.core.log import Log
 from tactful.core.outcomes import Objective
 from tactful.errors import NothingToSayError, SpecError
 from tactful.evaluation.action_groups import Banding
-from tactful.evaluation.comparison import Entries
-from tactful.evaluation.eligibility import (
-    Name,
-    check_askable,
-    estimands,
-    objective_of,
-    sends_can_tire,
-    several_users,
-    usable,
-)
+from tactful.evaluation.analysis_set import AnalysisSet
+from tactful.evaluation.comparison import Comparison
 from tactful.evaluation.estimator_registry import DEFAULT, check_names
-from tactful.evaluation.results import Entry, Evaluation
-from tactful.evaluation.sequential.sequential_evaluation import Horizons, sequential
+from tactful.evaluation.finite_sample import further_intervals
+from tactful.evaluation.results import EstimateRow, Evaluation
+from tactful.evaluation.sequential.sequential_evaluation import evaluate_sequentially
 from tactful.evaluation.sequential.states import states
-from tactful.evaluation.target_policies import resolve
+from tactful.evaluation.target_policies import PolicySource
 from tactful.ope.reliability import REFUSE_ESS
 
 ONE_STEP = "one-step"
@@ -35,8 +28,8 @@ TIRING = "one-step: sends of one period can change the user of the next; these e
 
 def evaluate(
     log: Log,
-    policy: Name,
-    baseline: Name = "logging",
+    policy: PolicySource,
+    baseline: PolicySource = "logging",
     *,
     objective: Objective | None = None,
     level: float = 0.95,
@@ -96,55 +89,52 @@ def evaluate(
     names = check_names(estimators)
     if state is not None and horizon is None:
         raise SpecError("a state without a horizon", "state", "say over how many periods, such as horizon = 4")
-    target, base = resolve(policy, log.actions), resolve(baseline, log.actions)
-    check_askable(log)
-    left_out = dict(log.left_out)
-    rows, seen = usable(log, target, base, left_out)
-    log = log.take(rows)
-    several_users(log)
-    reward = objective_of(objective, log, target)
-    outcomes = estimands(log, reward)
-    if not any(log.known(parts).any() for parts in outcomes.values()):
+    analysis = AnalysisSet.build(log, (policy, baseline), objective=objective)
+    analysis.check_users()
+    rows, estimands = analysis.log, list(analysis.estimands.values())
+    if not any(analysis.known(estimand).any() for estimand in estimands):
         raise NothingToSayError("no outcome is mature yet", "outcomes", "wait, or set a later [log] as_of")
-    long = None
+    sequential = None
     if horizon is not None:
-        long = sequential(Horizons(log, (target, base), seen, reward, horizon, states(log, state), level), outcomes)
-    table = Entries(
-        log, target, base, reward, outcomes, level=level, seen=seen, reward_model=reward_model, banding=banding
-    )
-    notes = [TIRING] if sends_can_tire(log) else []
-    by_period = _by_period(log, table, names, notes)
-    return Evaluation(
-        log.n,
-        log.users,
-        target.version,
-        base.version,
-        level,
-        [entry for o in outcomes for entry in table.entries(o, np.arange(log.n), names)],
-        {path: list(table.part(rows, names)) for path, rows in _by_segment(log)},
-        by_period,
-        [x for o in outcomes for x in table.more_intervals(o)] if intervals else [],
-        left_out,
-        notes,
-        long,
-        ONE_STEP if sends_can_tire(log) else "",
-    )
-
-
-def _by_period(log: Log, table: Entries, names: tuple[str, ...], notes: list[str]) -> dict[int, Sequence[Entry]]:
-    """The entries of each period, where there are several; what is left out is noted."""
-    periods, count = np.unique(log.period, return_counts=True)
-    if periods.size < 2:
-        return {}
-    large = periods[count >= REFUSE_ESS]
-    if large.size < periods.size:
-        few = periods.size - large.size
+        sequential = evaluate_sequentially(analysis, horizon, states(rows, state), level=level)
+    comparison = Comparison.build(analysis, names, level=level, reward_model=reward_model, banding=banding)
+    notes = [TIRING] if analysis.can_tire else []
+    by_period, few = _by_period(rows.period)
+    if few:
         notes.append(f"by_period: {few:,} periods with too few rows for any estimate are left out")
-    return {int(p): list(table.part(np.flatnonzero(log.period == p), names)) for p in large}
+
+    def compare(part: I64 | None = None) -> list[EstimateRow]:
+        return [row for estimand in estimands for row in comparison.compare(estimand, part)]
+
+    target, base = analysis.policies
+    return Evaluation(
+        n=rows.n,
+        users=rows.users,
+        target=target.version,
+        baseline=base.version,
+        level=level,
+        estimates=compare(),
+        by_segment={path: compare(part) for path, part in _by_segment(rows)},
+        by_period={period: compare(part) for period, part in by_period.items()},
+        intervals=[row for e in estimands for row in further_intervals(comparison, e)] if intervals else [],
+        left_out=analysis.left_out,
+        notes=notes,
+        sequential=sequential,
+        label=ONE_STEP if analysis.can_tire else "",
+    )
+
+
+def _by_period(period: I64) -> tuple[dict[int, I64], int]:
+    """The rows of each period, where there are several, and the number of periods with too few rows."""
+    periods, count = np.unique(period, return_counts=True)
+    if periods.size < 2:
+        return {}, 0
+    large = periods[count >= REFUSE_ESS]
+    return {int(p): np.flatnonzero(period == p) for p in large}, periods.size - large.size
 
 
 def _by_segment(log: Log) -> Iterator[tuple[str, I64]]:
-    """Each segment's path and rows, where there is more than one."""
+    """Each segment's path and rows, where there is more than one segment."""
     order = np.argsort(log.segment, kind="stable")
     nodes, starts = np.unique(log.segment[order], return_index=True)
     if nodes.size > 1:

@@ -1,43 +1,97 @@
-"""A policy on the rows of a log: weights, and what a reward model expects under it, in blocks."""
+"""Importance weights of a policy on the rows of a log, and the model's value of it, in blocks of rows."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
 from tactful.batch.decide import BLOCK
 from tactful.batch.served import acting
-from tactful.core.arrays import F64
+from tactful.core.arrays import F64, I64
 from tactful.core.log import Log
 from tactful.evaluation.reward_models import RewardModel
-from tactful.evaluation.target_policies import Logging, Side
-from tactful.policies.protocol import Published
+from tactful.evaluation.target_policies import LoggingPolicy, TargetPolicy
+from tactful.ope.estimators import marginal_weights
 
 
-def side_of(policy: Published | Logging, log: Log, propensity: F64, model: RewardModel | None = None) -> Side:
-    """What a policy would have done on each row; no (n, k) array is kept.
+class PolicyWeights(NamedTuple):
+    """A policy on the n rows of a log with o outcomes.
+
+    Attributes
+    ----------
+    weight
+        (n,) π(A|X) / p: how much likelier the policy takes the logged action than logging did.
+    q_target
+        (o, n) mean of each outcome's reward model under the policy; empty without a model.
+    unsupported
+        The number of rows in which the policy may take an action that logging could not take.
+    largest
+        The largest weight that any eligible action could have had; None without logged vectors.
+    """
+
+    weight: F64
+    q_target: F64
+    unsupported: int
+    largest: float | None = None
+
+
+def importance_weights(
+    policy: TargetPolicy, log: Log, propensity: F64, model: RewardModel | None = None
+) -> PolicyWeights:
+    """Weigh the rows of a log by what a policy would have done there.
+
+    It works in blocks of rows, so that no (n, k) array is kept.
 
     Parameters
     ----------
+    policy
+        Its pmf is served as in production: masked, mixed with its uniform share, and rounded.
+    log
+        n decisions.
     propensity
         (n,) of the logged actions.
     model
-        What it expects under the policy is in ``q_target`` (o, n), which is empty without one.
+        Gives ``q_target``.
     """
-    count = len(log.outcomes) if model is not None else 0
-    if isinstance(policy, Logging):
-        at = [model.logged(o) for o in range(count)] if model is not None else []
-        return Side(np.ones(log.n), np.array(at).reshape(count, log.n), 0, 1.0)
-    weight, q_target = np.empty(log.n), np.empty((count, log.n))
+    outcomes = len(log.outcomes) if model is not None else 0
+    if isinstance(policy, LoggingPolicy):
+        q_logged = [model.logged(o) for o in range(outcomes)] if model is not None else []
+        return PolicyWeights(np.ones(log.n), np.array(q_logged).reshape(outcomes, log.n), 0, 1.0)
+    weight, q_target = np.empty(log.n), np.empty((outcomes, log.n))
     unsupported, largest = 0, 0.0
     for start in range(0, log.n, BLOCK):
         rows = slice(start, start + BLOCK)
         pmf = acting(policy, log, rows)
         weight[rows] = pmf[np.arange(len(pmf)), log.action[rows]] / propensity[rows]
         if model is not None:
-            for o in range(count):
+            for o in range(outcomes):
                 q_target[o, rows] = np.einsum("na,na->n", pmf, model.block(o, rows))
         if log.propensities is not None:
-            e = log.propensities[rows]
-            unsupported += int(np.count_nonzero(((pmf > 0) & (e == 0)).any(1)))
-            largest = max(largest, float(np.max(pmf / np.where(e > 0, e, np.inf), initial=0.0)))
-    return Side(weight, q_target, unsupported, largest if log.propensities is not None else None)
+            logged = log.propensities[rows]
+            unsupported += int(np.count_nonzero(((pmf > 0) & (logged == 0)).any(1)))
+            largest = max(largest, float(np.max(pmf / np.where(logged > 0, logged, np.inf), initial=0.0)))
+    return PolicyWeights(weight, q_target, unsupported, largest if log.propensities is not None else None)
+
+
+def band_weights(policy: TargetPolicy, log: Log, band: I64) -> PolicyWeights:
+    """A policy's importance weights by band of actions on each row, in blocks of rows.
+
+    Parameters
+    ----------
+    policy
+        The target or the baseline.
+    log
+        n decisions with logged vectors (``propensities``).
+    band
+        (k,) the band of each action, from 0.
+    """
+    weight, unsupported = np.ones(log.n), 0
+    if not isinstance(policy, LoggingPolicy) and log.propensities is not None:
+        members = np.eye(int(band.max()) + 1)[band]
+        for start in range(0, log.n, BLOCK):
+            rows = slice(start, start + BLOCK)
+            pmf, logged = acting(policy, log, rows), log.propensities[rows]
+            weight[rows] = marginal_weights(pmf, logged, band, log.action[rows])
+            unsupported += int(np.count_nonzero(((pmf @ members > 0) & (logged @ members == 0)).any(1)))
+    return PolicyWeights(weight, np.zeros((len(log.outcomes), log.n)), unsupported)

@@ -1,126 +1,182 @@
-"""What an evaluation says: estimates with intervals, diagnostics and verdicts, as data."""
+"""What evaluations say: estimates with intervals, diagnostics and their reliability, as data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Role = Literal["target", "baseline", "difference"]
+from tactful.ope.reliability import Reliability
+
+Role = Literal["target", "baseline", "difference", "learner", "logging"]
+"""Whose value a row gives; replays have the learner and the logging policy."""
+ONE_STEP_KEYS = (
+    "policy", "outcome", "estimator", "value", "se", "low", "high", "interval", "ess", "max_weight", "mean_weight",
+    "verdict", "why", "n", "users", "parameter",
+)  # fmt: skip
+SEQUENTIAL_KEYS = (
+    "policy", "outcome", "estimator", "value", "se", "low", "high", "interval", "valid_for", "ess", "max_weight",
+    "mean_weight", "verdict", "why", "users",
+)  # fmt: skip
+REPLAY_KEYS = ("outcome", "estimator", "value", "se", "low", "high", "n", "users", "verdict", "why")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One estimate: of a policy's value per decision, for one outcome, by one estimator.
-
-    ``value`` and its interval are None where the verdict is ``refused``; the interval alone is None for the direct
-    method. ``n`` decisions of ``users`` users knew the outcome; ``parameter`` is the one that was chosen for estimators
-    that have one.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateRow:
+    """One estimate of one policy, for one outcome, by one estimator."""
 
     policy: Role
+    """Whose value it is: of the ``target``, the ``baseline``, their paired ``difference``, or in a replay of the
+    ``learner`` or ``logging``."""
     outcome: str
+    """The outcome, or ``objective``."""
     estimator: str
+    """Its name, as in ``ESTIMATORS``."""
     value: float | None
-    se: float | None
-    low: float | None
-    high: float | None
-    interval: str | None
-    ess: float
-    max_weight: float
-    mean_weight: float
-    verdict: str
-    why: str
-    n: int
-    users: int
-    parameter: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MoreInterval:
-    """Another interval of one estimate; ``valid_for`` says when its level holds, ``why`` why there is none."""
-
-    policy: Role
-    outcome: str
-    estimator: str
-    interval: str
-    low: float | None
-    high: float | None
-    valid_for: str
+    """Mean of the outcome per decision, or per user over the horizon where it is sequential. None where refused."""
+    se: float | None = None
+    """Standard error with the rows of a user as one observation; None where there is no interval."""
+    low: float | None = None
+    """Lower end of the two-sided interval."""
+    high: float | None = None
+    """Upper end of the two-sided interval."""
+    interval: str | None = None
+    """The method of the interval, such as ``cluster-t``; the direct method has none."""
+    valid_for: str | None = None
+    """When the interval has its stated level."""
+    ess: float = 0.0
+    """Kish's effective sample size of the importance weights; of a difference the smaller one of its two sides."""
+    max_weight: float = 0.0
+    """The largest importance weight."""
+    mean_weight: float = 0.0
+    """The mean importance weight, which is near 1 where the propensities are right."""
+    verdict: Reliability = "ok"
+    """How far the estimate may be relied on: ``ok``, ``weak``, ``in-sample`` or ``refused``."""
     why: str = ""
+    """The reason, where it is not ``ok``."""
+    n: int = 0
+    """Decisions that the estimate rests on: those that know the outcome, or all within the horizon."""
+    users: int = 0
+    """Users who made these decisions."""
+    parameter: float | None = None
+    """The parameter that was chosen by SLOPE++, for estimators that have one."""
+
+    def to_json(self, keys: Sequence[str] = ONE_STEP_KEYS) -> dict[str, Any]:
+        """The fields that are printed for one kind of evaluation."""
+        return {key: getattr(self, key) for key in keys}
 
 
-@dataclass(frozen=True, slots=True)
-class SequentialEntry:
-    """One estimate of what a policy earns per user over the horizon; ``valid_for`` says when its interval holds."""
+def find_estimate(rows: Iterable[EstimateRow], policy: str, outcome: str, estimator: str) -> EstimateRow:
+    """The row of one policy, outcome and estimator.
+
+    Raises
+    ------
+    KeyError
+        There is none; the line names those that there are.
+    """
+    rows = list(rows)
+    for row in rows:
+        if (row.policy, row.outcome, row.estimator) == (policy, outcome, estimator):
+            return row
+    policies, outcomes, estimators = (
+        ", ".join(dict.fromkeys(getattr(row, name) for row in rows)) for name in ("policy", "outcome", "estimator")
+    )
+    raise KeyError(
+        f"no estimate of {policy!r}, {outcome!r} by {estimator!r}: policies are {policies}; outcomes are {outcomes}; "
+        f"estimators are {estimators}"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalRow:
+    """Another interval of an estimate, beside the one in its row."""
 
     policy: Role
+    """``target`` or ``baseline``."""
     outcome: str
+    """The outcome, or ``objective``."""
     estimator: str
-    value: float | None
-    se: float | None
-    low: float | None
-    high: float | None
-    interval: str | None
-    valid_for: str | None
-    ess: float
-    max_weight: float
-    mean_weight: float
-    verdict: str
-    why: str
-    users: int
+    """The estimator that the interval is around."""
+    interval: str
+    """The method: a bootstrap, ``betting`` or ``empirical-bernstein``."""
+    low: float | None = None
+    """Lower end; None where there is no such interval."""
+    high: float | None = None
+    """Upper end."""
+    valid_for: str
+    """When the interval has its stated level."""
+    why: str = ""
+    """Why there is no such interval."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sequential:
-    """Estimates per user over ``horizon`` periods, in which the sends of one period change the user of the next.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequentialEvaluation:
+    """Estimates per user over several periods, in which the sends of one period change the user of the next.
 
-    ``markov`` has, for each outcome, the p-value of "the state is Markov"; ``states`` is how many there are.
+    Indexing gives one row: ``result["difference", "engaged", "mis"]``.
     """
 
     horizon: int
+    """The number of periods, from each user's first decision on."""
     state: str
+    """In words, what the marginalised estimate knows of a user before a decision."""
     states: int
+    """How many states there are."""
     users: int
-    estimates: Sequence[SequentialEntry]
+    """Users who were followed over the whole horizon."""
+    estimates: Sequence[EstimateRow]
+    """Three rows an outcome and estimator: target, baseline and difference."""
     markov: Mapping[str, float]
+    """For each outcome the p-value of "the state is Markov"; below .05 the marginalised estimates are weak."""
     left_out: Mapping[str, int]
+    """How many users were left out, by reason."""
     notes: Sequence[str]
+    """What was assumed, in sentences."""
 
-    def __getitem__(self, key: tuple[Role, str, str]) -> SequentialEntry:
-        for entry in self.estimates:
-            if (entry.policy, entry.outcome, entry.estimator) == key:
-                return entry
-        raise KeyError(key)
+    def __getitem__(self, key: tuple[Role, str, str]) -> EstimateRow:
+        return find_estimate(self.estimates, *key)
+
+    def to_json(self) -> dict[str, Any]:
+        """The plain form, as a part of that of an ``Evaluation``."""
+        return asdict(self) | {"estimates": [row.to_json(SEQUENTIAL_KEYS) for row in self.estimates]}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Estimates for the whole log, by segment and by period, with what was left out and why.
+    """What a log says of a policy beside a baseline: estimates, what they rest on, and what was left out.
 
-    ``label`` is ``one-step`` where sends can tire users. Indexing gives one entry:
-    ``result["difference", "engaged", "snips"]``.
+    Indexing gives one row of the whole log: ``result["difference", "engaged", "snips"]``.
     """
 
     n: int
+    """Decisions that were used."""
     users: int
+    """Users who made them."""
     target: str
+    """Version of the policy that was asked about."""
     baseline: str
+    """Version of the policy that it is compared with."""
     level: float
-    estimates: Sequence[Entry]
-    by_segment: Mapping[str, Sequence[Entry]] = field(default_factory=dict[str, Sequence[Entry]])
-    by_period: Mapping[int, Sequence[Entry]] = field(default_factory=dict[int, Sequence[Entry]])
-    intervals: Sequence[MoreInterval] = ()
+    """Of the two-sided intervals."""
+    estimates: Sequence[EstimateRow]
+    """For each outcome and estimator three rows: target, baseline and difference."""
+    by_segment: Mapping[str, Sequence[EstimateRow]] = field(default_factory=dict[str, Sequence[EstimateRow]])
+    """The same rows for each segment, estimated anew within it; empty where there is one segment."""
+    by_period: Mapping[int, Sequence[EstimateRow]] = field(default_factory=dict[int, Sequence[EstimateRow]])
+    """The same rows for each period that has enough decisions; empty where there is one period."""
+    intervals: Sequence[IntervalRow] = ()
+    """Bootstrap and finite-sample intervals, where they were asked for."""
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])
+    """How many rows of the log were not used, by reason."""
     notes: Sequence[str] = ()
-    sequential: Sequential | None = None
+    """What a reader must know of the estimates, in sentences."""
+    sequential: SequentialEvaluation | None = None
+    """Estimates over a horizon, where one was given."""
     label: str = ""
+    """``one-step`` where sends can tire users, which these estimates leave out."""
 
-    def __getitem__(self, key: tuple[Role, str, str]) -> Entry:
-        for entry in self.estimates:
-            if (entry.policy, entry.outcome, entry.estimator) == key:
-                return entry
-        raise KeyError(key)
+    def __getitem__(self, key: tuple[Role, str, str]) -> EstimateRow:
+        return find_estimate(self.estimates, *key)
 
     def to_json(self) -> dict[str, Any]:
         """The plain form that ``tactful evaluate --json`` prints."""
@@ -131,11 +187,11 @@ class Evaluation:
             "baseline": self.baseline,
             "level": self.level,
             "label": self.label,
-            "estimates": [asdict(e) for e in self.estimates],
-            "by_segment": {name: [asdict(e) for e in entries] for name, entries in self.by_segment.items()},
-            "by_period": {str(name): [asdict(e) for e in entries] for name, entries in self.by_period.items()},
-            "intervals": [asdict(x) for x in self.intervals],
+            "estimates": [row.to_json() for row in self.estimates],
+            "by_segment": {name: [row.to_json() for row in rows] for name, rows in self.by_segment.items()},
+            "by_period": {str(name): [row.to_json() for row in rows] for name, rows in self.by_period.items()},
+            "intervals": [asdict(interval) for interval in self.intervals],
             "left_out": dict(self.left_out),
             "notes": list(self.notes),
-            "sequential": None if self.sequential is None else asdict(self.sequential),
+            "sequential": None if self.sequential is None else self.sequential.to_json(),
         }

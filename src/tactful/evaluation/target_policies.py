@@ -1,16 +1,14 @@
-"""Which policy is meant, and what it would have done on the rows of a log."""
+"""Which policy is meant: names, folders and policies become policies over the actions of a log."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from tactful.core.actions import ActionSpace
-from tactful.core.arrays import F64, Bool
-from tactful.core.log import Log, Split
+from tactful.core.log import Log
 from tactful.errors import PolicyError
 from tactful.policies.artifact import load
 from tactful.policies.protocol import Published
@@ -20,28 +18,27 @@ LOGGING = "logging"
 
 
 @dataclass(frozen=True, slots=True)
-class Logging:
-    """The policy that wrote the log: every weight is 1."""
+class LoggingPolicy:
+    """The policy that wrote the log: every importance weight is 1."""
 
     version: str = LOGGING
 
 
-class Side(NamedTuple):
-    """A policy on the rows of a log.
-
-    ``weight`` (n,), ``q_target`` (o, n) the mean of each outcome's reward model under the policy, and the number of
-    ``unsupported`` rows, where the policy may act as logging never could. ``largest`` is the largest weight that any
-    eligible action could have had, None without logged vectors.
-    """
-
-    weight: F64
-    q_target: F64
-    unsupported: int
-    largest: float | None = None
+TargetPolicy = Published | LoggingPolicy
+"""A policy whose value a log can be asked for."""
+PolicySource = str | Path | TargetPolicy
+"""A policy, the folder it was saved in, or one of ``uniform``, ``logging`` and ``always:ACTION``."""
 
 
-def resolve(policy: str | Path | Published | Logging, actions: ActionSpace) -> Published | Logging:
-    """A policy from its name: a folder, ``uniform``, ``logging`` or ``always:ACTION``; a policy is itself.
+def resolve(policy: PolicySource, actions: ActionSpace) -> TargetPolicy:
+    """The policy that a name or a folder stands for; a policy stands for itself.
+
+    Parameters
+    ----------
+    policy
+        A policy, its folder, ``uniform``, ``logging`` or ``always:ACTION``.
+    actions
+        Those of the log.
 
     Raises
     ------
@@ -52,23 +49,24 @@ def resolve(policy: str | Path | Published | Logging, actions: ActionSpace) -> P
     SpecError
         ``always:`` names an unknown action.
     """
-    if isinstance(policy, Logging) or policy == LOGGING:
-        return Logging()
+    if isinstance(policy, LoggingPolicy) or policy == LOGGING:
+        return LoggingPolicy()
     if policy == "uniform":
         return uniform(actions)
     if isinstance(policy, str) and policy.startswith("always:"):
         return always(actions, policy.removeprefix("always:"))
-    found = load(policy) if isinstance(policy, str | Path) else policy
-    if found.actions.names != actions.names:
-        do = f"evaluate it on a log with its actions: {', '.join(found.actions.names[:4])}, …"
+    published = load(policy) if isinstance(policy, str | Path) else policy
+    if published.actions.names != actions.names:
+        do = f"evaluate it on a log with its actions: {', '.join(published.actions.names[:4])}, …"
         raise PolicyError("the policy has other actions than the log", "policy", do)
-    return found
+    return published
 
 
 def empirical(log: Log) -> Table:
-    """What logging did, as a table: the share of each action by node, those below it included. For display only.
+    """What logging did, as a table policy: the share of each action by node, with the decisions of the nodes below it.
 
-    A node gets one decision's weight of its parent's shares, the root one of the uniform pmf, so that no row is empty.
+    Shares are shrunk to those of the parent node, and at the root to the uniform pmf, by the weight of one decision, so
+    that no row is empty. The table is made to be looked at: it is not what logging would do for one user.
     """
     s, k = len(log.segments), log.actions.k
     parents = log.segments.parents
@@ -77,19 +75,6 @@ def empirical(log: Log) -> Table:
         count[parents[node]] += count[node]
     pmf = np.full((s, k), 1 / k)
     for node in range(s):
-        above = pmf[max(parents[node], 0)]
-        pmf[node] = (count[node] + above) / (count[node].sum() + 1)
+        parent_pmf = pmf[max(parents[node], 0)]
+        pmf[node] = (count[node] + parent_pmf) / (count[node].sum() + 1)
     return Table.of(log.actions, log.segments, pmf)
-
-
-def in_sample(policy: Published | Logging, log: Log) -> Bool:
-    """(n,) rows that the policy was fitted on: users of its fit share, decided before ``trained_until``."""
-    lineage = None if isinstance(policy, Logging) else policy.lineage
-    if lineage is None:
-        return np.zeros(log.n, np.bool_)
-    rows = np.ones(log.n, np.bool_)
-    if lineage.split_share > 0:
-        rows = ~Split(lineage.split_salt, lineage.split_share).holds_out(log.user_key)[log.user]
-    if lineage.trained_until is not None and log.decided_at is not None:
-        rows &= log.decided_at < lineage.trained_until
-    return rows

@@ -8,12 +8,11 @@ import numpy as np
 
 from tactful.batch.decide import BLOCK
 from tactful.batch.served import acting
-from tactful.core.actions import NONE, ActionSpace
+from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64
 from tactful.core.log import Log
 from tactful.errors import SpecError
-from tactful.evaluation.target_policies import Logging
-from tactful.policies.protocol import Published
+from tactful.evaluation.target_policies import LoggingPolicy, TargetPolicy
 
 
 class Volume(NamedTuple):
@@ -26,7 +25,7 @@ class Volume(NamedTuple):
     @property
     def sends(self) -> float:
         """Mean sends per user and period."""
-        return float(self.share @ sends_of(self.actions))
+        return float(self.share @ self.actions.sends)
 
     def in_slot(self, slot: str) -> float:
         """Share of the sends that go out at a slot; 0 where nothing is sent.
@@ -38,14 +37,14 @@ class Volume(NamedTuple):
         """
         if slot not in self.actions.slots:
             raise SpecError(f"unknown slot {slot!r}", "[limits] slot_share", "name a slot of the grid")
-        here = np.array([x == slot for x in self.actions.slots])
-        return float(self.share @ (sends_of(self.actions) * here)) / self.sends if self.sends else 0.0
+        members = np.array([name == slot for name in self.actions.slots])
+        return float(self.share @ (self.actions.sends * members)) / self.sends if self.sends else 0.0
 
 
-def volume(policy: Published | Logging, log: Log) -> Volume:
+def volume(policy: TargetPolicy, log: Log) -> Volume:
     """What a policy sends on the rows of a log; for ``logging`` by its logged vectors, or else as it was drawn."""
     k = log.actions.k
-    if isinstance(policy, Logging):
+    if isinstance(policy, LoggingPolicy):
         if log.propensities is not None:
             return Volume(log.actions, log.propensities.mean(0), float(log.propensities.max()))
         return Volume(log.actions, np.bincount(log.action, minlength=k) / log.n, 1.0)
@@ -55,9 +54,3 @@ def volume(policy: Published | Logging, log: Log) -> Volume:
         total += pmf.sum(0)
         largest = max(largest, float(pmf.max()))
     return Volume(log.actions, total / log.n, largest)
-
-
-def sends_of(actions: ActionSpace) -> F64:
-    """(k,) sends per period: the frequency, and 1 for a plain action other than ``none``."""
-    known = zip(actions.names, actions.frequencies, strict=True)
-    return np.array([float(f if f is not None else name != NONE) for name, f in known])

@@ -6,28 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tactful.evaluation.results import REPLAY_KEYS, EstimateRow, Role, find_estimate
+
 REJECTION, DOUBLY_ROBUST, LOGGED = "rejection", "dr-ns", "logging"
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """The mean per decision of one outcome while the learner learnt.
-
-    By ``rejection``, over the ``n`` accepted rows; by ``dr-ns``, over all rows, with the history of the accepted ones;
-    ``logging`` is what the log earned. Intervals are by user and asymptotic: ``weak`` where few users, rows or events
-    carry them, and None without an event or a second user.
-    """
-
-    outcome: str
-    estimator: str
-    value: float | None
-    se: float | None
-    low: float | None
-    high: float | None
-    n: int
-    users: int
-    verdict: str = "ok"
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +50,17 @@ class Replay:
     min_propensity: float
     learner: str
     says: str
-    values: Sequence[Value]
+    values: Sequence[EstimateRow]
     curve: Sequence[Batch]
     regret: Regret | None
     left_out: dict[str, int]
 
-    def __getitem__(self, key: tuple[str, str]) -> Value:
-        for value in self.values:
-            if (value.outcome, value.estimator) == key:
-                return value
-        raise KeyError(key)
+    def __getitem__(self, key: tuple[str, str] | tuple[Role, str, str]) -> EstimateRow:
+        """The estimate of (policy, outcome, estimator); the estimator tells the policy, which may be left out."""
+        outcome, estimator = key[-2:]
+        policy = key[0] if len(key) == 3 else "logging" if estimator == LOGGED else "learner"
+        return find_estimate(self.values, policy, outcome, estimator)
 
     def to_json(self) -> dict[str, Any]:
         """The plain form that ``tactful replay --json`` prints."""
-        return asdict(self)
+        return asdict(self) | {"values": [row.to_json(REPLAY_KEYS) for row in self.values]}

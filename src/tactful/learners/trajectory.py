@@ -11,10 +11,11 @@ from tactful.core.arrays import F64, I64, Bool
 from tactful.core.estimate import Estimate
 from tactful.core.log import Log
 from tactful.core.outcomes import OBJECTIVE, Objective
-from tactful.learners.results import DOUBLY_ROBUST, LOGGED, REJECTION, Batch, Regret, Value
+from tactful.evaluation.results import EstimateRow
+from tactful.learners.results import DOUBLY_ROBUST, LOGGED, REJECTION, Batch, Regret
 from tactful.ope.estimators import dr
 from tactful.ope.intervals import cluster_t
-from tactful.ope.reliability import WEAK_ESS, WEAK_EVENTS, WEAK_USERS, Health, weighted_events
+from tactful.ope.reliability import WEAK_ESS, WEAK_EVENTS, WEAK_USERS, Reliability, WeightDiagnostics, weighted_events
 
 
 class Lived(Protocol):
@@ -30,7 +31,7 @@ class Lived(Protocol):
     learnt_from: list[int]
 
 
-def values(log: Log, life: Lived, objective: Objective, level: float) -> list[Value]:
+def values(log: Log, life: Lived, objective: Objective, level: float) -> list[EstimateRow]:
     """Every outcome and the objective, by every estimator."""
     return [v for o in (*log.outcomes, OBJECTIVE) for v in _of(log, life, objective, o, level)]
 
@@ -66,7 +67,7 @@ def regret(life: Lived) -> Regret:
     return Regret(total, total / best.size, float(got.sum() / best.sum()) if best.sum() > 0 else None)
 
 
-def _of(log: Log, life: Lived, objective: Objective, outcome: str, level: float) -> Iterator[Value]:
+def _of(log: Log, life: Lived, objective: Objective, outcome: str, level: float) -> Iterator[EstimateRow]:
     reward = log.reward(objective) if outcome == OBJECTIVE else log.outcomes[outcome].value
     known = ~np.isnan(reward)
     taken = known & life.accepted
@@ -87,18 +88,41 @@ def _events(log: Log, parts: tuple[str, ...], rows: Bool, weight: F64) -> float 
     return min((weighted_events(m.value[rows], weight) for m in counted), default=None)
 
 
-def _value(outcome: str, name: str, made: Estimate, user: I64, events: float | None, level: float) -> Value:
+def _value(outcome: str, name: str, estimate: Estimate, user: I64, events: float | None, level: float) -> EstimateRow:
+    policy = "logging" if name == LOGGED else "learner"
     if not user.size:
-        return Value(outcome, name, None, None, None, None, 0, 0, "refused", "no row knows the outcome")
-    health = Health.of(made.weight, user)
-    verdict, why = _verdict(health.ess, health.users, events)
-    if health.users < 2 or events == 0:
-        return Value(outcome, name, made.value, None, None, None, user.size, health.users, verdict, why)
-    se, low, high, _ = cluster_t(made, user, level)
-    return Value(outcome, name, made.value, se, low, high, user.size, health.users, verdict, why)
+        return EstimateRow(
+            policy=policy,
+            outcome=outcome,
+            estimator=name,
+            value=None,
+            verdict="refused",
+            why="no row knows the outcome",
+        )
+    diagnostics = WeightDiagnostics.from_weights(estimate.weight, user)
+    verdict, why = _verdict(diagnostics.ess, diagnostics.users, events)
+    interval = None if diagnostics.users < 2 or events == 0 else cluster_t(estimate, user, level)
+    return EstimateRow(
+        policy=policy,
+        outcome=outcome,
+        estimator=name,
+        value=estimate.value,
+        se=interval and interval.se,
+        low=interval and interval.low,
+        high=interval and interval.high,
+        interval=interval and interval.method,
+        valid_for=interval and interval.valid_for,
+        ess=diagnostics.ess,
+        max_weight=diagnostics.max_weight,
+        mean_weight=diagnostics.mean_weight,
+        verdict=verdict,
+        why=why,
+        n=user.size,
+        users=diagnostics.users,
+    )
 
 
-def _verdict(ess: float, users: int, events: float | None) -> tuple[str, str]:
+def _verdict(ess: float, users: int, events: float | None) -> tuple[Reliability, str]:
     """``weak`` by the thresholds of an evaluation; a mean weight other than 1 is part of a learner's life."""
     if ess < WEAK_ESS:
         return "weak", f"{ess:.0f} effective rows; {WEAK_ESS:.0f} make an interval reliable"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tactful.evaluation.target_policies import Logging
+from tactful.evaluation.target_policies import LoggingPolicy, TargetPolicy
 from tactful.evaluation.volume import Volume, volume
-from tactful.policies.protocol import Published
 from tactful.promotion.claims import Question, claims
 from tactful.promotion.results import GAIN, Judged, Word
 
@@ -16,9 +15,9 @@ ONE_STEP = "frequency changes; one-step only"
 USED_UP = "the confidence of this holdout is used up: gate on a log of later decisions, or on users kept for it"
 
 
-def judge(asked: Question, named: Mapping[str, Published | Logging], *, used_up: bool) -> list[Judged]:
+def judge(asked: Question, named: Mapping[str, TargetPolicy], *, used_up: bool) -> list[Judged]:
     """Each candidate with its claims; none is tested where the confidence of the holdout is used up."""
-    logged = volume(Logging(), asked.log)
+    logged = volume(LoggingPolicy(), asked.log)
     base = volume(asked.baseline, asked.log)
     return [
         _one(asked, name, policy, (volume(policy, asked.log), base, logged), used_up=used_up)
@@ -27,7 +26,7 @@ def judge(asked: Question, named: Mapping[str, Published | Logging], *, used_up:
 
 
 def _one(
-    asked: Question, name: str, policy: Published | Logging, sends: tuple[Volume, Volume, Volume], *, used_up: bool
+    asked: Question, name: str, policy: TargetPolicy, sends: tuple[Volume, Volume, Volume], *, used_up: bool
 ) -> Judged:
     """One candidate; ``sends`` are its own, the baseline's and those of logging."""
     mine, _, logged = (x.sends for x in sends)

@@ -12,18 +12,18 @@ from scipy.special import ndtri
 from tactful.core.log import Log
 from tactful.core.outcomes import OBJECTIVE, Limits, Objective
 from tactful.errors import SpecError
-from tactful.evaluation.comparison import Entries
-from tactful.evaluation.eligibility import estimands
-from tactful.evaluation.finite_sample import Design
-from tactful.evaluation.results import Entry
-from tactful.evaluation.sequential.sequential_evaluation import value_bound
-from tactful.evaluation.target_policies import Logging, Side
+from tactful.evaluation.analysis_set import AnalysisSet
+from tactful.evaluation.comparison import Comparison
+from tactful.evaluation.finite_sample import DeclaredBounds
+from tactful.evaluation.importance import PolicyWeights
+from tactful.evaluation.results import EstimateRow
+from tactful.evaluation.sequential.value_bound import value_bound
+from tactful.evaluation.target_policies import TargetPolicy
 from tactful.evaluation.volume import Volume
 from tactful.ope.betting import certify
 from tactful.ope.intervals import BETTING, CLUSTER_T
 from tactful.ope.sample_size import needed
 from tactful.ope.wealth import Stakes, stakes
-from tactful.policies.protocol import Published
 from tactful.promotion.results import GAIN, Claim
 
 POWER = 0.8
@@ -36,7 +36,7 @@ class Question:
     """What a gate asks of each candidate, at ``delta`` a claim, of the rows of ``log`` alone."""
 
     log: Log
-    baseline: Published | Logging
+    baseline: TargetPolicy
     objective: Objective
     limits: Limits
     delta: float
@@ -46,25 +46,30 @@ class Question:
     min_propensity: float | None = None
 
 
-def claims(asked: Question, candidate: Published | Logging, sends: Volume, *, sequential: bool) -> Iterator[Claim]:
+def claims(asked: Question, candidate: TargetPolicy, sends: Volume, *, sequential: bool) -> Iterator[Claim]:
     """Every claim that the promotion of a candidate makes; the gain over the horizon where ``sequential``."""
     level = 1 - 2 * asked.delta  # its lower end is a one-sided bound at δ
-    every = estimands(asked.log, asked.objective)
-    wanted = {o: every[o] for o in (OBJECTIVE, *asked.limits.outcomes)}
-    table = Entries(asked.log, candidate, asked.baseline, asked.objective, wanted, level=level, seen=(False, False))
-    rows = np.arange(asked.log.n)
-    found = {(e.policy, e.outcome): e for o in wanted for e in table.entries(o, rows, (asked.estimator,))}
+    analysis = AnalysisSet(
+        log=asked.log,
+        policies=(candidate, asked.baseline),
+        in_sample=(False, False),
+        left_out={},
+        stated_objective=asked.objective,
+    )
+    estimands = [analysis.estimands[o] for o in (OBJECTIVE, *asked.limits.outcomes)]
+    comparison = Comparison.build(analysis, (asked.estimator,), level=level)
+    found = {(e.policy, e.outcome): e for estimand in estimands for e in comparison.compare(estimand)}
     one_step = found["difference", OBJECTIVE]
     if sequential:
         yield _sequential(asked, candidate, one_step, level)
     else:
         yield _gain(asked.delta, one_step, found["baseline", OBJECTIVE].value)
     for name, limit in asked.limits.outcomes.items():
-        yield limited(asked, table.sides[0], found["target", name], limit, sends.largest)
+        yield limited(asked, comparison.weights[0], found["target", name], limit, sends.largest)
     yield from _volumes(asked.limits, sends)
 
 
-def _gain(delta: float, e: Entry, reference: float | None) -> Claim:
+def _gain(delta: float, e: EstimateRow, reference: float | None) -> Claim:
     """The paired difference of one step; ``reference`` is what the baseline earns."""
     claim = Claim(GAIN, "refused", delta=delta, method=CLUSTER_T, why=e.why, reference=reference)
     if e.verdict in ("refused", "in-sample") or e.low is None:
@@ -76,7 +81,7 @@ def _gain(delta: float, e: Entry, reference: float | None) -> Claim:
     return replace(claim, status="open", why=e.why or "the gain may be 0", needed=more)
 
 
-def _sequential(asked: Question, candidate: Published | Logging, one_step: Entry, level: float) -> Claim:
+def _sequential(asked: Question, candidate: TargetPolicy, one_step: EstimateRow, level: float) -> Claim:
     """The gain per user over the horizon; the diagnostics of one step must hold as well."""
     claim = Claim(GAIN, "refused", delta=asked.delta, method=SEQUENTIAL, periods=asked.horizon or 1)
     if asked.horizon is None or one_step.verdict in ("refused", "in-sample"):
@@ -106,7 +111,7 @@ def _needed(delta: float, value: float | None, se: float | None, n: int) -> int 
     return math.ceil(n * ((float(ndtri(1 - delta)) + float(ndtri(POWER))) * se / value) ** 2)
 
 
-def limited(asked: Question, side: Side, entry: Entry, limit: float, top: float) -> Claim:
+def limited(asked: Question, side: PolicyWeights, entry: EstimateRow, limit: float, top: float) -> Claim:
     """Is a limited outcome kept? By betting on users, which needs no events to be valid.
 
     ``entry`` is what the evaluation says of it, and ``top`` the candidate's largest probability, for logs without
@@ -117,7 +122,7 @@ def limited(asked: Question, side: Side, entry: Entry, limit: float, top: float)
         return Claim(name, "refused", limit=limit, delta=delta, method=BETTING, why=entry.why)
     least = asked.min_propensity
     largest = side.largest if side.largest is not None else (None if least is None else top / least)
-    design = Design.of(asked.log, side, asked.log.outcomes[name].spec)
+    design = DeclaredBounds.from_log(asked.log, side, asked.log.outcomes[name].spec)
     why = ""
     if design.bounds is None:
         why = f"{name} has no declared range: set range in [outcomes]"
@@ -135,7 +140,7 @@ def limited(asked: Question, side: Side, entry: Entry, limit: float, top: float)
     return Claim(name, "open", found.value, upper, limit, delta, BETTING, why, more)
 
 
-def bets_of(log: Log, side: Side, name: str, largest: float, design: Design) -> Stakes:
+def bets_of(log: Log, side: PolicyWeights, name: str, largest: float, design: DeclaredBounds) -> Stakes:
     """One bet a user on a limited outcome, in the order of the users' keys."""
     measured = log.outcomes[name]
     rows = np.flatnonzero(measured.known)
@@ -147,7 +152,7 @@ def bets_of(log: Log, side: Side, name: str, largest: float, design: Design) -> 
         reward,
         side.weight[rows],
         user,
-        most=design.most * scopes,
+        max_rows=design.periods * scopes,
         cap=largest,
         bounds=design.bounds or (0.0, 1.0),
         absorbing=once,

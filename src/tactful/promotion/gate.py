@@ -12,11 +12,10 @@ from typing import cast
 from tactful.core.log import Log
 from tactful.core.outcomes import Limits, Objective
 from tactful.errors import NothingToSayError, SpecError
-from tactful.evaluation.eligibility import Name, check_askable, objective_of, several_users, usable
+from tactful.evaluation.analysis_set import AnalysisSet, check_askable
 from tactful.evaluation.estimator_registry import check_names
-from tactful.evaluation.target_policies import Logging, resolve
+from tactful.evaluation.target_policies import LoggingPolicy, PolicySource, TargetPolicy, resolve
 from tactful.policies.codec import Saved
-from tactful.policies.protocol import Published
 from tactful.promotion import wording as sentence
 from tactful.promotion.candidates import judge, word_of
 from tactful.promotion.claims import SEQUENTIAL, Question
@@ -26,8 +25,8 @@ from tactful.promotion.results import Judged, Verdict, Word
 
 def gate(
     log: Log,
-    candidate: Name | Sequence[Name],
-    baseline: Name = "logging",
+    candidate: PolicySource | Sequence[PolicySource],
+    baseline: PolicySource = "logging",
     *,
     delta: float = 0.05,
     objective: Objective | None = None,
@@ -87,11 +86,17 @@ def gate(
     left_out = dict(log.left_out)
     try:
         check_askable(log)
-        log = _rows(log, [*named.values(), base], left_out)
+        if log.provenance == "estimated":
+            raise NothingToSayError("propensities are estimated, which assumes no hidden confounding", "propensity")
+        analysis = AnalysisSet.build(log, [*named.values(), base], objective=objective)
+        if any(analysis.in_sample):
+            raise NothingToSayError("a policy was fitted on all of these rows", "in-sample", "gate on a log of others")
+        log, left_out = analysis.log, dict(analysis.left_out)
+        analysis.check_users()
     except NothingToSayError as error:
         return replace(bare, sentence=sentence.refuse([("", str(error))]), left_out=left_out)
     first = next(iter(named.values()))
-    reward = objective_of(objective, log, first)
+    reward = analysis.objective
     if not reward.outcomes:
         raise SpecError("nothing to gain", "[objective]", "say what is wanted, such as engaged = 1.0")
     bounds = _limits(limits, log, first)
@@ -110,11 +115,11 @@ def _check(delta: float, spend: float, estimator: str, horizon: int | None, stat
         raise SpecError("a state without a horizon", "gate", "say over how many periods, such as a horizon of 4")
 
 
-def _named(candidate: Name | Sequence[Name], log: Log) -> dict[str, Published | Logging]:
+def _named(candidate: PolicySource | Sequence[PolicySource], log: Log) -> dict[str, TargetPolicy]:
     """The candidates by what they are called, each behaviour once."""
-    one = isinstance(candidate, str | Path | Saved | Logging)
-    several = [cast("Name", candidate)] if one else list(cast("Sequence[Name]", candidate))
-    found: dict[str, Published | Logging] = {}
+    one = isinstance(candidate, str | Path | Saved | LoggingPolicy)
+    several = [cast("PolicySource", candidate)] if one else list(cast("Sequence[PolicySource]", candidate))
+    found: dict[str, TargetPolicy] = {}
     for one in several:
         policy = resolve(one, log.actions)
         if policy.version not in {p.version for p in found.values()}:
@@ -124,40 +129,24 @@ def _named(candidate: Name | Sequence[Name], log: Log) -> dict[str, Published | 
     return found
 
 
-def _name(given: Name, policy: Published | Logging) -> str:
+def _name(given: PolicySource, policy: TargetPolicy) -> str:
     return str(given) if isinstance(given, str | Path) else policy.version
 
 
-def _limits(given: Limits | None, log: Log, first: Published | Logging) -> Limits:
-    own = Limits() if isinstance(first, Logging) else first.limits
+def _limits(given: Limits | None, log: Log, first: TargetPolicy) -> Limits:
+    own = Limits() if isinstance(first, LoggingPolicy) else first.limits
     found = given or (log.limits if log.limits.to_json() else own)
     if unknown := [o for o in found.outcomes if o not in log.outcomes]:
         raise SpecError(f"unknown outcome {unknown[0]!r}", "[limits]", f"the outcomes are {', '.join(log.outcomes)}")
     return found
 
 
-def _rows(log: Log, policies: Sequence[Published | Logging], left_out: dict[str, int]) -> Log:
-    """The rows that none of the policies was fitted on."""
-    if log.provenance == "estimated":
-        raise NothingToSayError("propensities are estimated, which assumes no hidden confounding", "propensity")
-    for policy in policies:
-        dropped: dict[str, int] = {}
-        rows, seen = usable(log, policy, Logging(), dropped)
-        if any(seen):
-            raise NothingToSayError("a policy was fitted on all of these rows", "in-sample", "gate on a log of others")
-        log = log.take(rows)
-        for reason, count in dropped.items():
-            left_out[reason] = left_out.get(reason, 0) + count
-    several_users(log)
-    return log
-
-
 def _held(
-    asked: Question, named: Mapping[str, Published | Logging], bare: Verdict, ledger: Path | str | None, spend: float
+    asked: Question, named: Mapping[str, TargetPolicy], bare: Verdict, ledger: Path | str | None, spend: float
 ) -> Verdict:
     """The verdict, entered into the ledger before anybody sees it."""
     path = None if ledger is None else Path(ledger)
-    where = holdout(*(None if isinstance(p, Logging) else p.lineage for p in (*named.values(), asked.baseline)))
+    where = holdout(*(None if isinstance(p, LoggingPolicy) else p.lineage for p in (*named.values(), asked.baseline)))
     question = _fingerprint(asked, [p.version for p in named.values()])
     allowed = allowance(path, where, question, delta=asked.delta, share=spend)
     asked = replace(asked, delta=allowed.spend / len(named))

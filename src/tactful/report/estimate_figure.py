@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tactful.core.outcomes import OBJECTIVE
-from tactful.evaluation.results import Entry, Evaluation
+from tactful.evaluation.results import EstimateRow, Evaluation
 from tactful.evaluation.target_policies import LOGGING
 from tactful.report.canvas import BLUE, GREY, INK, LINE, MUTED, ORANGE, sheet, title
 
@@ -42,7 +42,7 @@ def _in_order(result: Evaluation) -> list[str]:
     return sorted(names, key=lambda o: o != OBJECTIVE)
 
 
-def _sides(axes: Any, by: dict[tuple[str, str], Entry], names: Sequence[str], *, band: bool) -> None:
+def _sides(axes: Any, by: dict[tuple[str, str], EstimateRow], names: Sequence[str], *, band: bool) -> None:
     for role, colour, shift in SIDES[: 1 if band else 2]:
         for row, name in enumerate(names):
             _point(axes, by[role, name], row + (0 if band else shift), colour)
@@ -53,7 +53,7 @@ def _sides(axes: Any, by: dict[tuple[str, str], Entry], names: Sequence[str], *,
         axes.axvline(logged.value, color=GREY, linewidth=1)
 
 
-def _point(axes: Any, e: Entry, y: float, colour: str) -> None:
+def _point(axes: Any, e: EstimateRow, y: float, colour: str) -> None:
     if e.value is None:
         where = {"transform": axes.get_yaxis_transform(), "ha": "center", "va": "center"}
         axes.text(0.5, y, e.verdict, size=7.5, color=MUTED, **where)

@@ -8,14 +8,13 @@ from pathlib import Path
 from tactful.core.log import Log
 from tactful.evaluation.overlap import overlap
 from tactful.evaluation.results import Evaluation
-from tactful.evaluation.target_policies import Logging
-from tactful.policies.protocol import Published
+from tactful.evaluation.target_policies import TargetPolicy
 from tactful.report.canvas import png
 from tactful.report.estimate_figure import estimates_figure
 from tactful.report.weight_figure import reach_figure, weights_figure
 
 
-def pictures(folder: Path, log: Log, result: Evaluation, policies: Mapping[str, Published | Logging]) -> list[Path]:
+def pictures(folder: Path, log: Log, result: Evaluation, policies: Mapping[str, TargetPolicy]) -> list[Path]:
     """``estimates.png``, ``weights.png`` and ``reach.png`` in a folder, of a policy and its baseline by name.
 
     Raises

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tactful import __version__
 from tactful.core.outcomes import OBJECTIVE
-from tactful.evaluation.results import Entry, Evaluation
+from tactful.evaluation.results import EstimateRow, Evaluation
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -97,7 +97,7 @@ def _cell(text: str, kind: str = "") -> str:
     return f'<td class="{kind}">{escape(text)}</td>' if kind else f"<td>{escape(text)}</td>"
 
 
-def _value(e: Entry) -> str:
+def _value(e: EstimateRow) -> str:
     if e.value is None:
         return "–"
     digits = 5 if abs(e.value) < 0.1 else 4

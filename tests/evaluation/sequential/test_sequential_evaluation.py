@@ -20,10 +20,11 @@ from tactful.core.segments import Segments
 from tactful.errors import LogError, NothingToSayError, SpecError
 from tactful.evaluation.crossfit import FOLDS
 from tactful.evaluation.evaluate import evaluate
-from tactful.evaluation.sequential.fitted_q import PRIOR, fitted_q
-from tactful.evaluation.sequential.panel import Lines
-from tactful.evaluation.sequential.sequential_evaluation import SEQUENTIAL, value_bound
+from tactful.evaluation.sequential.fitted_q import PRIOR_DECISIONS, fitted_q
+from tactful.evaluation.sequential.panel import Panel
+from tactful.evaluation.sequential.sequential_estimators import SEQUENTIAL
 from tactful.evaluation.sequential.states import states
+from tactful.evaluation.sequential.value_bound import value_bound
 from tactful.policies.table import Table
 from tactful.simulate.markov_world import MarkovWorld
 
@@ -216,7 +217,7 @@ def test_states_of_columns():
     log = random_log(1, users=60, context=context, context_names=("dose", "week"))
     made = states(log, "x_dose")
     assert (made.number, np.bincount(made.code).tolist()) == (5, [48] * 5)
-    assert made.said.startswith("x_dose cut at -0.")
+    assert made.description.startswith("x_dose cut at -0.")
     assert states(log, "week").code.tolist() == context[:, 1].tolist()
     assert states(log, ["segment:1", "week"]).number == 6  # ios, web
     assert states(log, "segment").number == 3  # the paths that rows have
@@ -240,12 +241,12 @@ def test_one_step_is_said_where_sends_can_tire(actions, outcome, label):
 
 def test_the_fitted_q_by_plain_loops():
     log = random_log(3, users=25, periods=3)
-    policy, lines = table(3, uniform=0.5), None
-    lines = Lines.of(log, states(log, "segment"), 3, ("engaged",))
+    policy = table(3, uniform=0.5)
+    panel = Panel.build(log, states(log, "segment"), 3, ("engaged",))
     reward = log.outcomes["engaged"].value
-    one = lines.trajectories(np.ones(log.n), reward)
+    one = panel.trajectories(np.ones(log.n), reward)
     fold = np.arange(25) % FOLDS
-    found = fitted_q(lines, one, policy, fold)
+    found = fitted_q(panel, one, policy, fold)
     pmf = [
         [x / WHOLE for x in served_integers(policy.shares[policy.segments.nearest(p)].tolist(), [True] * 3, 0.5)]
         for p in log.segments.paths
@@ -253,14 +254,14 @@ def test_the_fitted_q_by_plain_loops():
     for f in range(FOLDS):
         coming = np.zeros(25)
         for t in (2, 1, 0):
-            row = lines.aligned.row[:, t]
+            row = panel.aligned.row[:, t]
             s, a = log.segment[row], log.action[row]
             y = reward[row] + coming
             others = [u for u in range(25) if fold[u] != f]
             mean = np.mean([y[u] for u in others])
 
             def shrunk(of, prior, y=y):
-                return (sum(y[u] for u in of) + PRIOR * prior) / (len(of) + PRIOR)
+                return (sum(y[u] for u in of) + PRIOR_DECISIONS * prior) / (len(of) + PRIOR_DECISIONS)
 
             def q(state, action, s=s, a=a, mean=mean, others=others, shrunk=shrunk):
                 by_state = shrunk([u for u in others if s[u] == state], mean)
