@@ -40,8 +40,8 @@ _faces.show(
         "models.contextual.linear": ["Linear"],
         "models.contextual.logistic": ["Logistic"],
         "models.hierarchical.posterior": ["Hierarchical"],
+        "optimisation.cautious": ["Cautious"],
         "optimisation.explorers": [
-            "Cautious",
             "EpsilonGreedy",
             "Explorer",
             "Greedy",
@@ -61,7 +61,6 @@ _faces.show(
         "policies.protocol": ["Policy", "Published"],
         "policies.table": ["Table", "always as constant_policy", "uniform as uniform_policy"],
         "policies.terms": ["Terms"],
-        "policies.terms": ["Terms"],
         "batch.decide": ["Decisions", "decide as decide_rows"],
         "batch.pmf": ["pmf_of"],
         # Evaluation and what rests on it.
@@ -74,7 +73,9 @@ _faces.show(
         "learners.replay": ["replay"],
         "learners.results": ["Batch", "Regret", "Replay"],
         "planning.frontier": ["Frontier", "frontier"],
-        "planning.power": ["Guess", "Need", "decisions_needed", "power"],
+        "planning.from_guess": ["Guess"],
+        "planning.power": ["power"],
+        "planning.slice_size": ["Need", "decisions_needed"],
         "planning.verdict_chance": ["Prospect", "Prospects", "chance_seen"],
         "promotion.gate": ["gate"],
         "promotion.monitor": ["Watch"],

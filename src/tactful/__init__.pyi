@@ -41,10 +41,13 @@ from tactful.models.conjugate.posterior import Conjugate
 from tactful.models.contextual.linear import Linear
 from tactful.models.contextual.logistic import Logistic
 from tactful.models.hierarchical.posterior import Hierarchical
-from tactful.optimisation.explorers import UCB, Cautious, EpsilonGreedy, Explorer, Greedy, InverseGap, Softmax, Thompson
+from tactful.optimisation.cautious import Cautious
+from tactful.optimisation.explorers import UCB, EpsilonGreedy, Explorer, Greedy, InverseGap, Softmax, Thompson
 from tactful.optimisation.publish import publish
+from tactful.planning.from_guess import Guess
 from tactful.planning.frontier import Frontier, frontier
-from tactful.planning.power import Guess, Need, decisions_needed, power
+from tactful.planning.power import power
+from tactful.planning.slice_size import Need, decisions_needed
 from tactful.planning.verdict_chance import Prospect, Prospects, chance_seen
 from tactful.policies.arms import Arms
 from tactful.policies.artifact import load, save

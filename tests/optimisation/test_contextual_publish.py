@@ -18,7 +18,8 @@ from tactful.core.outcomes import Limits, Objective
 from tactful.errors import NothingToSayError, PolicyError, SpecError
 from tactful.evaluation.evaluate import evaluate
 from tactful.models.conjugate.posterior import Conjugate
-from tactful.optimisation.explorers import UCB, Cautious, EpsilonGreedy, Greedy, InverseGap, Softmax, Thompson
+from tactful.optimisation.cautious import Cautious
+from tactful.optimisation.explorers import UCB, EpsilonGreedy, Greedy, InverseGap, Softmax, Thompson
 from tactful.optimisation.publish import node_pmf, publish
 from tactful.policies.artifact import load, save
 from tactful.policies.bank_score import BankScore
@@ -184,7 +185,7 @@ def test_ucb_and_inverse_gap_by_hand():
 def test_thompson_is_the_same_for_any_block_of_nodes(monkeypatch):
     posterior = fitted()
     whole = Thompson(64).pmf(posterior, TABLED, 3)
-    monkeypatch.setattr("tactful.optimisation.explorers.BLOCK", 1)
+    monkeypatch.setattr("tactful.optimisation.utility.NODE_BLOCK", 1)
     np.testing.assert_array_equal(Thompson(64).pmf(posterior, TABLED, 3), whole)
 
 

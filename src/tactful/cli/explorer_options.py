@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tactful.errors import SpecError
-from tactful.optimisation.explorers import UCB, Cautious, EpsilonGreedy, Explorer, Greedy, InverseGap, Softmax, Thompson
+from tactful.optimisation.cautious import Cautious
+from tactful.optimisation.explorers import UCB, EpsilonGreedy, Explorer, Greedy, InverseGap, Softmax, Thompson
 
 NAMES = ("thompson", "greedy", "epsilon-greedy", "softmax", "ucb", "inverse-gap")
 
@@ -42,4 +43,4 @@ def explorer_of(
         "inverse-gap": InverseGap(gamma),
     }
     chosen = explorers[name]
-    return chosen if cautious is None else Cautious(chosen, cautious, hazard_ratio)
+    return chosen if cautious is None else Cautious(chosen, outcome=cautious, ratio=hazard_ratio)

@@ -14,8 +14,9 @@ from tactful.core.draw import to_shares
 from tactful.core.outcomes import OBJECTIVE, Objective
 from tactful.errors import NothingToSayError
 from tactful.models.base import ContextualPosterior, Link
+from tactful.optimisation.cautious import Cautious
 from tactful.optimisation.constraints import SENDS, Limit
-from tactful.optimisation.explorers import Cautious, Explorer
+from tactful.optimisation.explorers import Explorer
 from tactful.optimisation.scores import score_of
 from tactful.policies.contextual import Contextual
 from tactful.policies.terms import Terms

@@ -2,49 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from math import inf
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from tactful.core.arrays import F64, I64, Bool
+from tactful.core.arrays import F64, I64
 from tactful.core.outcomes import Objective
-from tactful.core.parallel import blocks
 from tactful.errors import SpecError
 from tactful.kernels import bank
 from tactful.models.base import Posterior
-from tactful.models.tree.draws import Work
-from tactful.policies.exploration_rules import THOMPSON, Rule, greedy
+from tactful.optimisation.utility import mean_utility, utility_sd, visit_draws
+from tactful.policies.exploration_rules import THOMPSON, Rule
 
-BLOCK = 64  # nodes at once
-DRAWS = 1024  # of a table, which keeps none of them
+TABLE_DRAWS = 1024  # of a table, which keeps none of them
 
 
 class Explorer(Protocol):
-    """Turns a posterior and an objective into probabilities (s, k); ``offset`` (k,) adds to the actions' utilities.
-
-    For a contextual policy ``rule`` says the same of one context.
-    """
+    """Turns what is known of each action's utility into probabilities."""
 
     @property
-    def rule(self) -> Rule: ...
-    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64: ...
+    def rule(self) -> Rule:
+        """How it turns the utilities of one context into a pmf: what a contextual policy keeps."""
+        ...
+
+    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
+        """(s, k) probabilities of every node.
+
+        Parameters
+        ----------
+        posterior
+            What is known of the outcomes at the s nodes.
+        objective
+            Values of the outcomes: the utility of an action is their weighted sum.
+        seed
+            Of the posterior draws, where it draws.
+        offset
+            (k,) is added to the utility of each action; None adds nothing.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Thompson:
     """Thompson sampling as a frozen bank of joint posterior draws: a probability is the share of draws won.
 
-    ``draws`` M, by default 1,024, and 256 where they must be served with the policy; ``sharpen`` β: π ∝ π^β. β = 1
-    is plain Thompson sampling, which explores more than a campaign of weeks repays; a larger β is nearer to greedy, and
-    its propensities are as exact.
-    Reference: Thompson 1933; Chapelle & Li 2011.
+    Plain Thompson sampling (β = 1) explores more than a campaign of weeks repays; a larger β is nearer to greedy, and
+    its propensities are as exact. References: Thompson 1933; Chapelle & Li 2011.
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> log = tt.World().trial(200, 4, seed=1).log
+    >>> policy = tt.publish(tt.Conjugate().fit(log), tt.Objective({"engaged": 1.0}), explorer=Thompson(sharpen=1.0))
+    >>> policy.average().sum(1).tolist()[0]
+    1.0
     """
 
     draws: int | None = None
+    """Number of draws; None means 1,024, and 256 where they must be served with the policy."""
     sharpen: float = 2.0
+    """Exponent β of π ∝ (share of draws won)^β, at least 0."""
 
     def __post_init__(self) -> None:
         """Refuse what is no bank."""
@@ -53,17 +74,17 @@ class Thompson:
 
     @property
     def rule(self) -> Rule:
-        """For one context."""
+        """Thompson's, sharpened."""
         return Rule(THOMPSON, self.sharpen)
 
     def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
-        """(s, k); the draws of a few nodes are held at a time."""
-        m = self.draws or DRAWS
+        """(s, k) as :class:`Explorer` says; the draws of a few nodes are held at a time."""
+        m = self.draws or TABLE_DRAWS
         won = np.empty((len(posterior.segments), posterior.actions.k))
 
-        def work(nodes: I64, drawn: Mapping[str, F64]) -> None:
+        def count(nodes: I64, draws: Mapping[str, F64]) -> None:
             utility = np.zeros((nodes.size, m, won.shape[1]))
-            for o, x in drawn.items():
+            for o, x in draws.items():
                 x *= objective.values[o]
                 utility += x
             if offset is not None:
@@ -72,192 +93,118 @@ class Thompson:
             bank.wins(utility, share)
             won[nodes] = share
 
-        _visit(posterior, objective.outcomes, m, seed, work)
+        visit_draws(posterior, objective.outcomes, m, seed, count)
         sharp = (won / won.max(1, keepdims=True)) ** self.sharpen
         return sharp / sharp.sum(1, keepdims=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Greedy:
-    """The action of the highest posterior mean; ties split equally."""
+class RuleExplorer(ABC):
+    """Abstract: an explorer that needs means, or means and standard deviations, and is its rule applied to them."""
+
+    @property
+    @abstractmethod
+    def rule(self) -> Rule:
+        """The rule, with its parameter."""
+
+    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:  # noqa: ARG002
+        """(s, k) as :class:`Explorer` says; nothing is drawn."""
+        mean = mean_utility(posterior, objective, offset)
+        return self.rule.pmf(mean, utility_sd(posterior, objective) if self.rule.bounds else np.zeros_like(mean))
+
+
+@dataclass(frozen=True, slots=True)
+class Greedy(RuleExplorer):
+    """The action of the highest posterior mean; ties split equally.
+
+    Examples
+    --------
+    >>> Greedy().rule.pmf(np.array([[0.1, 0.3, 0.3]]), np.zeros((1, 3))).tolist()
+    [[0.0, 0.5, 0.5]]
+    """
 
     @property
     def rule(self) -> Rule:
-        """For one context."""
+        """All mass on the highest mean."""
         return Rule("greedy")
 
-    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
-        """(s, k)."""
-        return _from_moments(self.rule, posterior, objective, seed, offset)
-
 
 @dataclass(frozen=True, slots=True)
-class EpsilonGreedy:
-    """Greedy, and with probability ``epsilon`` any action alike."""
+class EpsilonGreedy(RuleExplorer):
+    """Greedy, and with probability ε any action alike.
+
+    Examples
+    --------
+    >>> EpsilonGreedy(0.3).rule.pmf(np.array([[0.1, 0.3, 0.2]]), np.zeros((1, 3))).round(3).tolist()
+    [[0.1, 0.8, 0.1]]
+    """
 
     epsilon: float = 0.1
+    """Share ε in [0, 1] of uniform draws."""
 
     @property
     def rule(self) -> Rule:
-        """For one context."""
+        """The greedy action, mixed with the uniform pmf."""
         return Rule("epsilon-greedy", self.epsilon)
 
-    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
-        """(s, k)."""
-        return _from_moments(self.rule, posterior, objective, seed, offset)
-
 
 @dataclass(frozen=True, slots=True)
-class Softmax:
-    """π ∝ exp(U / temperature), with the temperature in units of the objective."""
+class Softmax(RuleExplorer):
+    """π ∝ exp(U / temperature).
+
+    Examples
+    --------
+    >>> Softmax(0.1).rule.pmf(np.array([[0.1, 0.3]]), np.zeros((1, 2))).round(3).tolist()
+    [[0.119, 0.881]]
+    """
 
     temperature: float = 0.1
+    """In units of the objective, above 0; smaller is greedier."""
 
     @property
     def rule(self) -> Rule:
-        """For one context."""
+        """The exponential weights."""
         return Rule("softmax", self.temperature)
-
-    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
-        """(s, k)."""
-        return _from_moments(self.rule, posterior, objective, seed, offset)
 
 
 @dataclass(frozen=True, slots=True)
-class UCB:
-    """The action of the highest upper bound, mean + ``width`` standard deviations; ties split equally.
+class UCB(RuleExplorer):
+    """The action of the highest upper confidence bound; ties split equally.
 
     Deterministic but for ties: only the uniform share of a published policy makes its log evaluable.
     Reference: Li et al. 2010 (LinUCB).
+
+    Examples
+    --------
+    >>> UCB(1.0).rule.pmf(np.array([[0.1, 0.3]]), np.array([[0.5, 0.1]])).tolist()
+    [[1.0, 0.0]]
     """
 
     width: float = 1.0
+    """Standard deviations above the mean, at least 0."""
 
     @property
     def rule(self) -> Rule:
-        """For one context."""
+        """All mass on the highest bound."""
         return Rule("ucb", self.width)
-
-    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
-        """(s, k)."""
-        return _from_moments(self.rule, posterior, objective, seed, offset)
 
 
 @dataclass(frozen=True, slots=True)
-class InverseGap:
-    """π_a = 1 / (k + ``gamma`` · gap_a), and what is left to the best action; ties of the best split it equally.
+class InverseGap(RuleExplorer):
+    """π_a = 1 / (k + γ gap_a), and what is left to the best action; ties of the best split it equally.
 
-    The gap is that of posterior means; ``gamma`` is in units of one over the objective, and larger is greedier.
-    Reference: Foster & Rakhlin 2020 (SquareCB).
+    The gap is the distance of posterior means from the best. Reference: Foster & Rakhlin 2020 (SquareCB).
+
+    Examples
+    --------
+    >>> InverseGap(10.0).rule.pmf(np.array([[0.0, 1.0]]), np.zeros((1, 2))).round(3).tolist()
+    [[0.083, 0.917]]
     """
 
     gamma: float = 100.0
+    """γ, in units of one over the objective, at least 0; larger is greedier."""
 
     @property
     def rule(self) -> Rule:
-        """For one context."""
+        """The inverse gaps."""
         return Rule("inverse-gap", self.gamma)
-
-    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
-        """(s, k)."""
-        return _from_moments(self.rule, posterior, objective, seed, offset)
-
-
-@dataclass(frozen=True, slots=True)
-class Cautious:
-    """Another explorer that explores only actions of which ``outcome`` is unlikely: aware that people leave for good.
-
-    An action is unsafe where the posterior quantile ``certainty`` of the outcome is above ``most``, or, without that,
-    above ``ratio`` times that of the greedy action. The mass of unsafe actions goes to the greedy action; what it does
-    itself is not exploration. For a contextual policy this is judged by node, over the posterior's sample of contexts.
-    """
-
-    explorer: Explorer = field(default_factory=Thompson)
-    outcome: str = "opted_out"
-    ratio: float = 1.5
-    most: float | None = None
-    certainty: float = 0.9
-    draws: int = 512
-
-    def __post_init__(self) -> None:
-        """Refuse what is no caution."""
-        if not (self.ratio >= 1 and 0 < self.certainty < 1 and self.draws > 0):
-            raise SpecError(f"a ratio of {self.ratio} at {self.certainty}", "cautious", "1 or more, between 0 and 1")
-
-    @property
-    def rule(self) -> Rule:
-        """For one context."""
-        return self.explorer.rule
-
-    def pmf(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> F64:
-        """(s, k)."""
-        safe = self.safe(posterior, objective, seed, offset)
-        pmf = self.explorer.pmf(posterior, objective, seed, offset)
-        moved = np.where(safe, 0.0, pmf).sum(1, keepdims=True)
-        return np.where(safe, pmf, 0.0) + moved * greedy(mean_utility(posterior, objective, offset))
-
-    def safe(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> Bool:
-        """(s, k) the actions that may be explored.
-
-        Raises
-        ------
-        SpecError
-            The posterior does not know the outcome.
-        """
-        if self.outcome not in posterior.outcomes:
-            raise SpecError(
-                f"unknown outcome {self.outcome!r}", "cautious", f"choose one of {', '.join(posterior.outcomes)}"
-            )
-        hazard = np.empty((len(posterior.segments), posterior.actions.k))
-
-        def work(nodes: I64, drawn: Mapping[str, F64]) -> None:
-            hazard[nodes] = np.quantile(drawn[self.outcome], self.certainty, 1)
-
-        _visit(posterior, (self.outcome,), self.draws, seed, work)
-        if self.most is not None:
-            return hazard <= self.most
-        best = greedy(mean_utility(posterior, objective, offset))
-        return hazard <= self.ratio * (best * hazard).sum(1, keepdims=True) * (1 + 1e-12)
-
-
-def _visit(posterior: Posterior, outcomes: Iterable[str], m: int, seed: int, work: Work) -> None:
-    """Hand the draws (b, m, k) of outcomes over, some nodes (b,) at a time; ``work`` may write to them."""
-    own: Any = getattr(posterior, "visit_draws", None)
-    if own is not None:
-        own(outcomes, m, seed, work)
-        return
-    draws = {o: posterior.draws(o, m, seed) for o in outcomes}
-    every = np.arange(len(posterior.segments))
-    for at in blocks(every.size, BLOCK):
-        work(every[at], {o: x[:, at].swapaxes(0, 1).copy() for o, x in draws.items()})
-
-
-def _from_moments(
-    rule: Rule,
-    posterior: Posterior,
-    objective: Objective,
-    seed: int,  # noqa: ARG001 - nothing is drawn
-    offset: F64 | None,
-) -> F64:
-    mean = mean_utility(posterior, objective, offset)
-    return rule.pmf(mean, deviation(posterior, objective) if rule.bounds else np.zeros_like(mean))
-
-
-def mean_utility(posterior: Posterior, objective: Objective, offset: F64 | None = None) -> F64:
-    """(s, k) the objective on posterior means, with an ``offset`` (k,) for each action.
-
-    Raises
-    ------
-    SpecError
-        The objective has no outcome.
-    """
-    if not objective.outcomes:
-        raise SpecError("no outcome has a value", "[objective]", "say what is wanted, such as engaged = 1.0")
-    utility = objective.combine({o: posterior.mean(o) for o in objective.outcomes})
-    return utility if offset is None else utility + offset
-
-
-def deviation(posterior: Posterior, objective: Objective) -> F64:
-    """(s, k) the posterior standard deviation of the objective; outcomes are independent of each other."""
-    parts = [(objective.values[o] * posterior.sd(o)) ** 2 for o in objective.outcomes]
-    return np.sqrt(np.sum(parts, axis=0))

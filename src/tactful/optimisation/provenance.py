@@ -10,7 +10,7 @@ import numpy as np
 
 from tactful.core.lineage import Lineage
 from tactful.core.segments import Segments
-from tactful.models.base import Posterior
+from tactful.models.base import Posterior, ProvidesLevels
 
 DIGITS = 6  # significant ones: this is for people
 
@@ -27,21 +27,36 @@ def traced(posterior: Posterior, outcomes: Iterable[str]) -> Lineage:
 def _learnt(posterior: Posterior, outcome: str) -> dict[str, list[float]]:
     size = np.nan_to_num(np.median(posterior.strength(outcome), axis=1), posinf=0.0)
     learnt = {"size": [float(f"{x:.{DIGITS}g}") for x in size.tolist()]}
-    level: Any = getattr(posterior, "level", None)
-    if level is not None:
-        learnt["level"] = [float(x) for x in level(outcome)]
+    if isinstance(posterior, ProvidesLevels):
+        learnt["level"] = [float(depth) for depth in posterior.level(outcome)]
     return learnt
 
 
 def at_node(lineage: Lineage, segments: Segments, node: int) -> dict[str, dict[str, Any]]:
-    """For each outcome the ``effective_sample_size`` at a node, and the path ``at`` which it was learnt (or None)."""
-    found: dict[str, dict[str, Any]] = {}
+    """What a policy knew at a node.
+
+    Parameters
+    ----------
+    lineage
+        As :func:`traced` gave it.
+    segments
+        The policy's tree.
+    node
+        Index of the node.
+
+    Returns
+    -------
+    dict
+        For each outcome the ``effective_sample_size``, and ``at``, the path of the node at which it was learnt: its
+        own, that of an ancestor, or None where the model does not say.
+    """
+    knowledge: dict[str, dict[str, Any]] = {}
     for outcome, learnt in lineage.learnt.items():
-        at = None
+        path = None
         if "level" in learnt:
-            above = node
-            while segments.depths[above] > learnt["level"][node]:
-                above = int(segments.parents[above])
-            at = segments.paths[above]
-        found[outcome] = {"at": at, "effective_sample_size": learnt["size"][node]}
-    return found
+            ancestor = node
+            while segments.depths[ancestor] > learnt["level"][node]:
+                ancestor = int(segments.parents[ancestor])
+            path = segments.paths[ancestor]
+        knowledge[outcome] = {"at": path, "effective_sample_size": learnt["size"][node]}
+    return knowledge

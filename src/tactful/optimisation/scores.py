@@ -7,7 +7,8 @@ import numpy as np
 from tactful.core.arrays import F64
 from tactful.core.outcomes import Objective
 from tactful.models.base import ContextualPosterior
-from tactful.optimisation.explorers import Cautious, Explorer, Thompson
+from tactful.optimisation.cautious import Cautious
+from tactful.optimisation.explorers import Explorer, Thompson
 from tactful.policies.bank_score import BankScore
 from tactful.policies.contextual import Score
 from tactful.policies.linear_score import LinearScore
