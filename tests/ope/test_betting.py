@@ -53,7 +53,7 @@ def sides(case, cap, with_model):
 
 def made(case, cap, with_model):
     reward, weight, user, action, q, target, logging = case
-    options = {"cap": float(weight.max()), "most": 4, "bounds": (-1.0, 3.0)}
+    options = {"cap": float(weight.max()), "max_rows": 4, "bounds": (-1.0, 3.0)}
     if with_model:
         options["model"] = capped_model(q, target, logging, action, cap, bounds=(-1.0, 3.0))
     return stakes(reward, weight, user, **options)
@@ -109,10 +109,10 @@ def test_what_is_bet_on_is_unbiased_whatever_the_model_and_its_cap(cap):
             tables = (np.tile(p, (2, 1)) for p in (target, logging))
             model = capped_model(q, *tables, a, cap)
             weight, user = (target / logging)[a], np.arange(2)
-            found = stakes(r, weight, user, most=1, model=model)
+            found = stakes(r, weight, user, max_rows=1, model=model)
             low, high = low + chance * found.low.mean(), high + chance * found.high.mean()
             assert min(found.low.min(), found.high.min()) >= -cap - 1e-12
-            plain += chance * stakes(r, weight, user, most=1, cap=4.5).high.mean()
+            plain += chance * stakes(r, weight, user, max_rows=1, cap=4.5).high.mean()
     truth = float(target @ rate)
     assert (low, high, plain) == pytest.approx((truth, 1 - truth, 1 - truth), abs=1e-12)
 
@@ -129,7 +129,7 @@ def test_no_user_can_lose_all_of_the_wealth_and_no_row_more_than_half(most, floo
 @pytest.mark.parametrize("most", [1, 3, 12])
 def test_users_at_their_worst_leave_some_wealth(most):
     """Every row is a loss of k − 1 + μ: a game that could be ruined would exclude nothing afterwards, or everything."""
-    worst = stakes(np.ones(2 * most), np.full(2 * most, 3.0), np.repeat([0, 1], most), most=most, cap=3.0)
+    worst = stakes(np.ones(2 * most), np.full(2 * most, 3.0), np.repeat([0, 1], most), max_rows=most, cap=3.0)
     entries = [(total, count) for total, count in zip(worst.high, worst.count, strict=True)]
     game = {"alpha": 0.025, "floor": 2.0, "most": most, "prior": 3 * most, "users": 2}
     path = reference.log_wealth(entries, 0.87, **game)
@@ -149,7 +149,7 @@ def test_bernstein_equals_the_reference(with_model, level):
     weight = target[np.arange(n), action] / logging[np.arange(n), action]
     cap, largest = 1.2, 2.0
     model = capped_model(q, target, logging, action, cap) if with_model else None
-    staked = stakes(reward, weight, user, most=2, cap=largest, model=model)
+    staked = stakes(reward, weight, user, max_rows=2, cap=largest, model=model)
     if with_model:
         lists = [x.tolist() for x in (reward, weight, action, q, target, logging)]
         phi = reference.rows(*lists, cap)
@@ -175,9 +175,9 @@ def test_bernstein_says_little_of_few_users(case, with_model):
 def test_the_order_is_that_of_the_keys():
     reward, weight, user = np.array([1.0, 0.0, 1.0]), np.array([2.0, 1.0, 0.5]), np.array([3, 0, 1])
     key = np.array([9, 5, 0, 7], np.uint64)
-    found = stakes(reward, weight, user, most=1, cap=2.0, key=key)
+    found = stakes(reward, weight, user, max_rows=1, cap=2.0, key=key)
     np.testing.assert_array_equal(found.low, [0.5, 2.0, 0.0])
-    np.testing.assert_array_equal(stakes(reward, weight, user, most=1, cap=2.0).low, [0.0, 0.5, 2.0])
+    np.testing.assert_array_equal(stakes(reward, weight, user, max_rows=1, cap=2.0).low, [0.0, 0.5, 2.0])
 
 
 @pytest.mark.parametrize(
@@ -185,14 +185,14 @@ def test_the_order_is_that_of_the_keys():
     [
         ({"reward": np.array([0.0, 1.5, np.nan])}, LogError, r"2 rewards are outside \[0, 1\] \(rows 1, 2\)"),
         ({"cap": 1.5}, LogError, "1 weights are above the declared 1.5"),
-        ({"most": 1}, LogError, "more than 1 rows"),
+        ({"max_rows": 1}, LogError, "more than 1 rows"),
         ({"cap": None}, SpecError, "largest weight"),
         ({"bounds": (1.0, 1.0)}, SpecError, "range"),
     ],
 )
 def test_what_bets_cannot_be_made_on_is_refused(changes, error, why):
     given = {"reward": np.array([0.0, 1.0, 1.0]), "weight": np.array([2.0, 1.0, 0.5]), "user": np.array([0, 0, 1])}
-    options = {"most": 2, "cap": 2.0} | changes
+    options = {"max_rows": 2, "cap": 2.0} | changes
     arrays = [options.pop(name, value) for name, value in given.items()]
     with pytest.raises(error, match=why):
         stakes(*arrays, **options)
@@ -203,12 +203,12 @@ def test_the_cap_is_never_above_20():
 
 
 def test_one_user_and_a_model_without_a_largest_weight_give_bernstein_the_whole_range():
-    one = stakes(np.ones(2), np.ones(2), np.zeros(2, np.int64), most=2, cap=1.0, bounds=(-1.0, 4.0))
+    one = stakes(np.ones(2), np.ones(2), np.zeros(2, np.int64), max_rows=2, cap=1.0, bounds=(-1.0, 4.0))
     assert (empirical_bernstein(one).low, empirical_bernstein(one).high) == (-1.0, 4.0)
     assert math.isinf(one.standard_error)
     pmf = np.full((9, 2), 0.5)
     model = capped_model(pmf, pmf, pmf, np.zeros(9, np.int64), 2.0)
-    found = empirical_bernstein(stakes(np.ones(9), np.ones(9), np.arange(9), most=1, model=model))
+    found = empirical_bernstein(stakes(np.ones(9), np.ones(9), np.arange(9), max_rows=1, model=model))
     assert (found.low, found.high) == (0.0, 1.0)
 
 
@@ -224,20 +224,20 @@ def world(rng, users, *, rate=0.13, rows=1, largest=3.0, correlation=0.0):
 
 def test_a_sequence_narrows_and_agrees_with_single_looks():
     reward, weight, user = world(np.random.default_rng(2), 60)
-    staked = stakes(reward, weight, user, most=1, cap=3.0)
+    staked = stakes(reward, weight, user, max_rows=1, cap=3.0)
     looks = np.array([1, 10, 40, 60])
     low, high = watch(staked, looks)
     assert (np.diff(low) >= 0).all()
     assert (np.diff(high) <= 0).all()
     for at, bounds in zip(looks, zip(low, high, strict=True), strict=True):
         rows = user < at
-        single = betting(stakes(reward[rows], weight[rows], user[rows], most=1, cap=3.0), anytime=True)
+        single = betting(stakes(reward[rows], weight[rows], user[rows], max_rows=1, cap=3.0), anytime=True)
         assert (single.low, single.high) == pytest.approx(bounds, abs=1e-12)
 
 
 def test_a_value_is_excluded_when_it_leaves_the_bounds():
     reward, weight, user = world(np.random.default_rng(2), 60)
-    staked = stakes(reward, weight, user, most=1, cap=3.0)
+    staked = stakes(reward, weight, user, max_rows=1, cap=3.0)
     looks = np.arange(1, 61)
     low, high = watch(staked, looks)
     for value in (0.0, 0.13, 0.6, 0.9, 1.0):
@@ -249,7 +249,7 @@ def test_a_value_is_excluded_when_it_leaves_the_bounds():
 def test_no_event_certifies_only_what_the_users_can_bear(users):
     """Without events every user multiplies the stake by at most 1 + λ · limit: Π ≥ 20 needs enough of them."""
     user = np.arange(users)
-    staked = stakes(np.zeros(users), np.ones(users), user, most=1, cap=1.0)
+    staked = stakes(np.zeros(users), np.ones(users), user, max_rows=1, cap=1.0)
     found = certify(staked, 0.01)
     assert found.kept == (users == 2000)
     assert (found.value, found.users, found.delta) == (0.0, users, 0.05)
@@ -264,7 +264,7 @@ def share_of_misses(logs, seed, users, bound, **options):
     missed, width = np.zeros(3), np.zeros(3)
     for _ in range(logs):
         reward, weight, user = world(rng, users, **options)
-        staked = stakes(reward, weight, user, most=options.get("rows", 1), cap=options.get("largest", 3.0))
+        staked = stakes(reward, weight, user, max_rows=options.get("rows", 1), cap=options.get("largest", 3.0))
         plain = cluster_t(ips(reward, weight), user)
         for i, found in enumerate((betting(staked), empirical_bernstein(staked), plain)):
             missed[i] += not found.low <= bound <= found.high
@@ -302,7 +302,7 @@ def test_a_watched_sequence_keeps_the_truth_and_a_watched_cluster_t_does_not():
     left = fixed = 0
     for _ in range(1000):
         reward, weight, user = world(rng, 3000)
-        left += excluded_at(stakes(reward, weight, user, most=1, cap=3.0), 0.13) is not None
+        left += excluded_at(stakes(reward, weight, user, max_rows=1, cap=3.0), 0.13) is not None
         estimate = weight * reward - 0.13
         n = np.arange(1, 3001)
         mean = np.cumsum(estimate) / n
@@ -321,7 +321,7 @@ def test_a_limit_that_is_not_kept_is_rarely_certified(multiple):
     kept = 0
     for _ in range(2000):
         reward, weight, user = world(rng, 8000, rate=0.004 * multiple)
-        kept += certify(stakes(reward, weight, user, most=1, cap=3.0), 0.004).kept
+        kept += certify(stakes(reward, weight, user, max_rows=1, cap=3.0), 0.004).kept
     print(f"{multiple} × the limit: kept {kept / 2000:.4f}")
     assert kept <= 132
 
@@ -346,7 +346,7 @@ def test_on_logs_of_a_greedy_learner_betting_covers():
     means = ((weight > 0) * reward).sum(1) / np.maximum((weight > 0).sum(1), 1)
     missed = 0
     for r, w in zip(reward, weight, strict=True):
-        found = betting(stakes(r, w, np.arange(n), most=1, cap=20.0))
+        found = betting(stakes(r, w, np.arange(n), max_rows=1, cap=20.0))
         missed += not found.low <= 0.3 <= found.high
     print(f"missed {missed / logs:.4f}; bias of the arm's mean {means.mean() - 0.3:+.4f}")
     assert missed <= 132

@@ -21,7 +21,7 @@ def staked(rng, users, rate, rows=1):
     here = np.cumsum(event, 1) - event == 0
     weight = np.where(rng.random((users, rows)) < SHARE[0], WEIGHT[0], WEIGHT[1])
     user = np.broadcast_to(np.arange(users)[:, None], (users, rows))
-    return stakes(event[here].astype(float), weight[here], user[here], most=rows, cap=LARGEST, absorbing=True)
+    return stakes(event[here].astype(float), weight[here], user[here], max_rows=rows, cap=LARGEST, absorbing=True)
 
 
 def predicted(users, rate, rows=1):

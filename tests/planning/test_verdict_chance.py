@@ -12,7 +12,8 @@ from tactful.core.lineage import Lineage
 from tactful.core.outcomes import Limits, Objective
 from tactful.errors import NothingToSayError, SpecError
 from tactful.frames.spec.log_spec import LogSpec
-from tactful.planning.power import Guess, power
+from tactful.planning.from_guess import Guess
+from tactful.planning.power import power
 from tactful.planning.verdict_chance import chance_seen
 from tactful.promotion.gate import gate
 

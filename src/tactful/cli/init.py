@@ -14,7 +14,7 @@ from tactful.core.files import replacing
 from tactful.core.outcomes import Limits, Outcome
 from tactful.errors import SpecError
 from tactful.frames.spec.log_spec import LogSpec
-from tactful.planning.power import Need, decisions_needed
+from tactful.planning.slice_size import Need, decisions_needed
 from tactful.policies.artifact import save
 from tactful.policies.table import Table, always, uniform
 from tactful.policies.terms import Terms

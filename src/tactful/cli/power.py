@@ -11,7 +11,8 @@ from tactful.cli import console as show
 from tactful.cli.options import Json, Spec
 from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
-from tactful.planning.power import LIFTS, RATIOS, WEIGHTS, Guess
+from tactful.planning.from_guess import WEIGHTS, Guess
+from tactful.planning.power import LIFTS, RATIOS
 from tactful.planning.power import power as foretell
 from tactful.planning.verdict_chance import Prospect, Prospects
 from tactful.promotion.wording import number, percent

@@ -30,7 +30,7 @@ def _lower(stakes: Stakes, side: int, delta: float) -> float:
     if users < 2 or not math.isfinite(stakes.ceiling[side]):
         return 0.0
     log = math.log(2 / delta)
-    spread = stakes.most * (stakes.floor[side] + stakes.ceiling[side])
+    spread = stakes.max_rows * (stakes.floor[side] + stakes.ceiling[side])
     above = float(total.mean()) - 7 * spread * log / (3 * (users - 1))
     c2 = 2 * log / users
     variance, covariance, of_count = (float(v) for v in np.cov(total, stakes.count)[[0, 0, 1], [0, 1, 1]])

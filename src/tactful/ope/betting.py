@@ -11,8 +11,8 @@ from tactful.kernels import betting as kernels
 from tactful.ope.intervals import BETTING, BETTING_ANYTIME, Interval
 from tactful.ope.wealth import Stakes
 
-_LEAST = 1e-9  # a mean that is told from 0 only above this
-_GRID: F64 = np.concatenate([[_LEAST], 1 / (1 + np.exp(-np.linspace(-12, 12, 41))), [1.0]])
+_MIN_MEAN = 1e-9  # a mean that is told from 0 only above this
+_GRID: F64 = np.concatenate([[_MIN_MEAN], 1 / (1 + np.exp(-np.linspace(-12, 12, 41))), [1.0]])
 
 
 def betting(stakes: Stakes, level: float = 0.95, *, anytime: bool = False) -> Interval:
@@ -22,11 +22,21 @@ def betting(stakes: Stakes, level: float = 0.95, *, anytime: bool = False) -> In
     L = inf{μ : max_t K_t(μ) < 1/α'}, and the upper bound is 1 − L of the flipped rows; α' = α/2 a side. σ̂² is the
     variance of D over the users before, with one imagined user of variance n_max k μ (1 − μ).
 
-    Valid in finite samples where users are independent, whatever rows of one user have in common. Logs that a learning
-    policy wrote need users in the order of time, which ``key`` of ``stakes`` gives, with one decision each. ``anytime``
-    puts u ln(1 + u) for U: then it holds at all times at once (where users come back as new entries, for the mean given
-    the past alone).
+    Valid in finite samples where users are independent, whatever the rows of a user have in common. Logs that a
+    learning policy wrote need users in the order of time, which ``key`` of ``stakes`` gives, with a single decision
+    each. ``anytime`` puts u ln(1 + u) for U: then it holds at all times at once (where users come back as new entries,
+    for the mean given the past alone).
+
     Cost: some 80 passes over the users. Reference: Waudby-Smith & Ramdas 2023, section 4; Waudby-Smith et al. 2022.
+
+    Examples
+    --------
+    >>> from tactful.ope import stakes
+    >>> rewards = np.tile([0.0, 1.0], 100)
+    >>> bets = stakes(rewards, np.ones(200), np.arange(200), max_rows=1, cap=1.0)
+    >>> interval = betting(bets)
+    >>> bets.value, bool(0.3 < interval.low < 0.5 < interval.high < 0.7)
+    (0.5, True)
     """
     stop = np.array([stakes.low.size], np.int64)
     low, high = _bounds(stakes, (1 - level) / 2, stop, anytime=anytime)
@@ -44,27 +54,28 @@ def watch(stakes: Stakes, looks: I64, level: float = 0.95) -> tuple[F64, F64]:
 
 def excluded_at(stakes: Stakes, value: float, level: float = 0.95, *, anytime: bool = True) -> int | None:
     """After how many users ``value`` first falls out of the bounds of ``watch``; None while it stands. One pass."""
-    alpha, at = (1 - level) / 2, np.empty(1, np.int64)
-    found: list[int] = []
-    for side, mu in enumerate((stakes.share(value), 1 - stakes.share(value))):
-        total = stakes.high if side else stakes.low
-        kernels.crossings(
-            total, stakes.count, np.array([max(mu, _LEAST)]), _game(stakes, side, alpha, anytime=anytime), at
-        )
-        found += [int(at[0]) + 1] * bool(at[0] >= 0)
-    return min(found, default=None)
+    alpha = (1 - level) / 2
+    lower = _crossing(stakes, 0, stakes.share(value), alpha, anytime=anytime)
+    upper = _crossing(stakes, 1, 1 - stakes.share(value), alpha, anytime=anytime)
+    return min((users for users in (lower, upper) if users is not None), default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """Whether a limited outcome is kept: ``upper`` bounds its mean with error at most ``delta``."""
+    """Whether a limited outcome is kept."""
 
     kept: bool
+    """Whether its mean is proven to be at most the limit."""
     limit: float
+    """In units of the outcome."""
     upper: float
+    """Upper bound on the mean."""
     value: float
+    """Estimate of the mean."""
     delta: float
+    """The probability with which the bound may fail."""
     users: int
+    """Users who were bet on."""
 
 
 def certify(stakes: Stakes, limit: float, delta: float = 0.05, *, anytime: bool = False) -> Certificate:
@@ -74,15 +85,28 @@ def certify(stakes: Stakes, limit: float, delta: float = 0.05, *, anytime: bool 
     event at all; all of δ is spent on this side. For a mean that must not fall below, flip the reward.
     """
     _, high = _one_side(stakes, 1, delta, np.array([stakes.low.size], np.int64), anytime=anytime)
-    kept = keeps(stakes, limit, delta, anytime=anytime)
-    return Certificate(kept, limit, float(high[0]), stakes.value, delta, stakes.low.size)
+    return Certificate(
+        kept=keeps(stakes, limit, delta, anytime=anytime),
+        limit=limit,
+        upper=float(high[0]),
+        value=stakes.value,
+        delta=delta,
+        users=stakes.low.size,
+    )
 
 
 def keeps(stakes: Stakes, limit: float, delta: float = 0.05, *, anytime: bool = False) -> bool:
-    """Whether wealth against the one hypothesis that the mean is at least ``limit`` ever reaches 1/δ. One pass."""
-    at, mu = np.empty(1, np.int64), np.array([max(1 - stakes.share(limit), _LEAST)])
-    kernels.crossings(stakes.high, stakes.count, mu, _game(stakes, 1, delta, anytime=anytime), at)
-    return bool(at[0] >= 0)
+    """Whether wealth against the single hypothesis that the mean is at least ``limit`` ever reaches 1/δ. One pass."""
+    return _crossing(stakes, 1, 1 - stakes.share(limit), delta, anytime=anytime) is not None
+
+
+def _crossing(stakes: Stakes, side: int, mu: float, alpha: float, *, anytime: bool) -> int | None:
+    """After how many users wealth against the mean ``mu`` of a side first reaches 1/α."""
+    crossing = np.empty(1, np.int64)
+    total = stakes.high if side else stakes.low
+    game = _game(stakes, side, alpha, anytime=anytime)
+    kernels.crossings(total, stakes.count, np.array([max(mu, _MIN_MEAN)]), game, crossing)
+    return int(crossing[0]) + 1 if crossing[0] >= 0 else None
 
 
 def _bounds(stakes: Stakes, alpha: float, stops: I64, *, anytime: bool) -> tuple[F64, F64]:
@@ -105,5 +129,5 @@ def _one_side(stakes: Stakes, side: int, alpha: float, stops: I64, *, anytime: b
 
 def _game(stakes: Stakes, side: int, alpha: float, *, anytime: bool) -> F64:
     users = 0.0 if anytime else float(stakes.low.size)
-    prior = stakes.most * stakes.cap
-    return np.array([stakes.floor[side], stakes.most, stakes.worst[side], prior, 1 / alpha, users])
+    prior = stakes.max_rows * stakes.cap
+    return np.array([stakes.floor[side], stakes.max_rows, stakes.worst[side], prior, 1 / alpha, users])

@@ -12,32 +12,52 @@ from tactful.core.arrays import F64, I64
 from tactful.kernels import philox
 from tactful.ope.sample_size import bet_limit, chance_of_verdict, limit_gains, users_needed
 
-REPLICATES, BLOCKS, SEED = 2000, 512, 20_261_101
-MANY = 1500.0  # events beyond which first passage of a Brownian motion says the same,
-ENOUGH = 400.0  # and beyond which it does to plan with
+REPLICATES, USER_BLOCKS, SEED = 2000, 512, 20_261_101
+MANY_EVENTS = 1500.0  # beyond which first passage of a Brownian motion says the same,
+MANY_EVENTS_TO_PLAN = 400.0  # and beyond which it does to plan with
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """Users of ``rows`` decisions each, of ``most`` at most, whose weights are ``weight`` (m,) with shares (m,).
-
-    ``largest`` is the weight that is declared. Events come at a rate per decision whatever the action; at most one a
-    user if ``absorbing``, and else with the intraclass ``correlation``.
-    """
+    """What is assumed of the users of a certificate. Events come at a rate per decision, whatever the action."""
 
     weight: F64
+    """(m,) the importance weights that occur."""
     share: F64
+    """(m,) how often they occur."""
     rows: float = 1.0
-    most: int = 1
+    """Mean decisions of a user."""
+    max_rows: int = 1
+    """Decisions of a user at most."""
     largest: float = 1.0
+    """The largest weight that is declared."""
     absorbing: bool = True
+    """Whether an event comes at most once a user."""
     correlation: float = 0.0
+    """Intraclass correlation of a user's events, where there may be several."""
 
     @classmethod
     def worst(cls, largest: float, rows: int = 1, *, absorbing: bool = True, correlation: float = 0.0) -> Design:
-        """The most variable weights below ``largest``: that weight for one decision in so many, and 0 for the rest."""
-        share = np.array([1 / largest, 1 - 1 / largest])
-        return cls(np.array([largest, 0.0]), share, rows, rows, largest, absorbing, correlation)
+        """The most variable weights below ``largest``: that weight for one decision in so many, and 0 for the rest.
+
+        Parameters
+        ----------
+        largest
+            The largest weight.
+        rows
+            Decisions of every user.
+        absorbing, correlation
+            As in ``Design``.
+        """
+        return cls(
+            weight=np.array([largest, 0.0]),
+            share=np.array([1 / largest, 1 - 1 / largest]),
+            rows=rows,
+            max_rows=rows,
+            largest=largest,
+            absorbing=absorbing,
+            correlation=correlation,
+        )
 
     @property
     def square(self) -> float:
@@ -49,77 +69,104 @@ class Design:
         if self.absorbing:
             return limit_gains(limit, rate, self.weight, self.share, max(round(self.rows), 1))
         mean = self.rows * (limit - rate)
-        alone = self.rows * max(rate * self.square - rate**2, 0.0)
-        alike = self.rows * (self.rows - 1) * self.correlation * max(rate * (1 - rate), 0.0)
-        spread = math.sqrt(alone + alike)
-        return mean + spread * np.array([-1.0, 1.0]), np.array([0.5, 0.5])
+        independent = self.rows * max(rate * self.square - rate**2, 0.0)
+        shared = self.rows * (self.rows - 1) * self.correlation * max(rate * (1 - rate), 0.0)
+        sd = math.sqrt(independent + shared)
+        return mean + sd * np.array([-1.0, 1.0]), np.array([0.5, 0.5])
 
     def most_bet(self, limit: float) -> float:
         """What ``certify`` bets at the very most."""
-        return bet_limit(self.most, self.largest - 1, 1 - limit, self.largest if self.absorbing else math.inf)
+        return bet_limit(self.max_rows, self.largest - 1, 1 - limit, self.largest if self.absorbing else math.inf)
 
 
 def chance_kept(design: Design, limit: float, rate: float, users: int, *, delta: float = 0.05) -> float:
-    """The probability that ``certify`` calls a limit kept, with events at ``rate`` a decision.
+    """The probability that ``certify`` calls a limit kept, where it is.
 
     Few events are drawn 2,000 times over, keyed, and bet on as ``certify`` does, in 512 blocks of users (standard error
     .011 at most); where there are many, by first passage of a Brownian motion (``chance_of_verdict``).
+
+    Parameters
+    ----------
+    design
+        What is assumed of the users.
+    limit, rate
+        Of events per decision: the ceiling, and what is true.
+    users
+        How many there are.
+    delta
+        δ at which the certificate is asked for.
+
+    Examples
+    --------
+    >>> design = Design.worst(2.0, 8)
+    >>> chance_kept(design, 0.01, 0.005, 2000) > chance_kept(design, 0.01, 0.005, 500)
+    True
     """
     gain, probability = design.gains(limit, rate)
     bet = design.most_bet(limit)
     chance = -math.expm1(design.rows * math.log1p(-min(rate, 0.999)))
-    if not design.absorbing or users * chance > MANY:
+    if not design.absorbing or users * chance > MANY_EVENTS:
         return chance_of_verdict(gain, users, bet, delta=delta, probability=probability)
     return float(np.mean(_rehearse(design, limit, users * chance, users, delta) >= math.log(1 / delta)))
 
 
 def users_to_keep(design: Design, limit: float, rate: float, *, delta: float = 0.05, power: float = 0.8) -> int | None:
-    """Users after whom ``chance_kept`` is ``power``, to 2 % where events are few; None where none suffices."""
+    """Users after whom ``chance_kept`` is ``power``, to 2 % where events are few; None where none suffices.
+
+    Parameters
+    ----------
+    design, limit, rate, delta
+        As in ``chance_kept``.
+    power
+        The probability of a certificate that is wanted.
+    """
     gain, probability = design.gains(limit, rate)
-    about = users_needed(gain, design.most_bet(limit), delta=delta, power=power, probability=probability)
-    if about is None or not design.absorbing or about * design.rows * rate > ENOUGH:
-        return about
-    low, high = 0.0, float(about)
+    approximation = users_needed(gain, design.most_bet(limit), delta=delta, power=power, probability=probability)
+    if approximation is None or not design.absorbing or approximation * design.rows * rate > MANY_EVENTS_TO_PLAN:
+        return approximation
+    low, high = 0.0, float(approximation)
     while chance_kept(design, limit, rate, math.ceil(high), delta=delta) < power:
         low, high = high, 1.2 * high
     low = max(low, high / 1.5)
     while high > 1.02 * low and high - low > 1:
         middle = (low + high) / 2
-        kept = chance_kept(design, limit, rate, math.ceil(middle), delta=delta) >= power
-        low, high = (low, middle) if kept else (middle, high)
+        suffices = chance_kept(design, limit, rate, math.ceil(middle), delta=delta) >= power
+        low, high = (low, middle) if suffices else (middle, high)
     return math.ceil(high)
 
 
 def _rehearse(design: Design, limit: float, events: float, users: int, delta: float) -> F64:
-    """(r,) the largest logarithm of wealth in each replicate."""
-    replicate, block, weight = _events(design, events, min(BLOCKS, users))
+    """(r,) the largest logarithm of wealth in each replicate.
+
+    Users are bet on in blocks: within a block the bet is one, and those without an event are taken together.
+    """
+    blocks = min(USER_BLOCKS, users)
+    replicate, block, weight = _events(design, events, blocks)
     order = np.argsort(block, kind="stable")
-    blocks = min(BLOCKS, users)
     starts = np.searchsorted(block[order], np.arange(blocks + 1))
     # Whoever leaves does so after half of the decisions, in the mean.
-    quiet, gone, size = design.rows * limit, (design.rows + 1) / 2 * limit, users / blocks
-    squares = np.full(REPLICATES, design.most * design.largest * limit * (1 - limit))
-    moved, moved_2, wealth = (np.zeros(REPLICATES) for _ in range(3))
-    top = np.zeros(REPLICATES)
+    quiet, ended, size = design.rows * limit, (design.rows + 1) / 2 * limit, users / blocks
+    prior = np.full(REPLICATES, design.max_rows * design.largest * limit * (1 - limit))
+    total, square, wealth, highest = (np.zeros(REPLICATES) for _ in range(4))
     goal, most_bet = 2 * math.log(1 / delta), design.most_bet(limit)
     for t in range(blocks):
-        here = order[starts[t] : starts[t + 1]]
-        who, loss = replicate[here], gone - weight[here]
-        so_far = t * size
-        spread = squares + np.maximum(moved_2 - moved**2 / max(so_far, 1.0), 0.0)
-        bet = np.minimum(np.sqrt(goal * (so_far + 1) / (spread * users)), most_bet)
+        rows = order[starts[t] : starts[t + 1]]
+        world, loss = replicate[rows], ended - weight[rows]
+        users_before = t * size
+        spread = prior + np.maximum(square - total**2 / max(users_before, 1.0), 0.0)
+        bet = np.minimum(np.sqrt(goal * (users_before + 1) / (spread * users)), most_bet)
         wealth += size * np.log1p(bet * quiet)
-        wealth += np.bincount(who, np.log1p(bet[who] * loss) - np.log1p(bet[who] * quiet), REPLICATES)
-        moved += size * quiet + np.bincount(who, loss - quiet, REPLICATES)
-        moved_2 += size * quiet**2 + np.bincount(who, loss**2 - quiet**2, REPLICATES)
-        np.maximum(top, wealth, out=top)
-    return top
+        wealth += np.bincount(world, np.log1p(bet[world] * loss) - np.log1p(bet[world] * quiet), REPLICATES)
+        total += size * quiet + np.bincount(world, loss - quiet, REPLICATES)
+        square += size * quiet**2 + np.bincount(world, loss**2 - quiet**2, REPLICATES)
+        np.maximum(highest, wealth, out=highest)
+    return highest
 
 
 def _events(design: Design, mean: float, blocks: int) -> tuple[I64, I64, F64]:
     """(e,) replicate, block and weight of every event."""
-    most = int(mean + 12 * math.sqrt(mean) + 30)
-    number = np.searchsorted(pdtr(np.arange(most), mean), _uniforms(REPLICATES, 0))
+    largest = int(mean + 12 * math.sqrt(mean) + 30)
+    number = np.searchsorted(pdtr(np.arange(largest), mean), _uniforms(REPLICATES, 0))
     replicate = np.repeat(np.arange(REPLICATES), number)
     block = (_uniforms(replicate.size, 1) * blocks).astype(np.int64)
     kind = np.searchsorted(np.cumsum(design.share)[:-1], _uniforms(replicate.size, 2))

@@ -16,18 +16,18 @@ from tactful.ope.sample_size import users_needed
 Advice = Literal["roll back", "widen", "go on"]
 
 # Bets in units of 1 / (1 − c): with 1.0 a rate of twice the ceiling is told from it fastest.
-BACK = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 20.0)
-WIDEN = (0.1, 0.25, 0.5, 0.75, 0.9)
+BACK_BETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 20.0)
+WIDEN_BETS = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Monitor:
     """Evidence about the mean of a limited outcome C in [0, 1] against its ceiling c, one factor a user and period.
 
     E_back = mean_λ Π (1 + λ (C − c)) grows where the mean is above c, E_widen = mean_λ Π (1 + λ (c − C)) where it is
     below. While E[C | what came before] ≤ c, E_back ever reaches 1/δ with probability at most δ, however often it is
-    looked at; and E_widen likewise while the conditional mean is ≥ c (Ville 1939). Logarithms of the products are kept
-    (``log_back`` (g,), ``log_widen`` (h,)), which add: any order, batches and merges give the same state.
+    looked at; and E_widen likewise while the conditional mean is ≥ c (Ville 1939). Logarithms of the products are kept,
+    which add: any order, batches and merges give the same state.
     Reference: Waudby-Smith & Ramdas 2023; Shafer 2021 (mixtures of bets).
 
     Examples
@@ -38,11 +38,17 @@ class Monitor:
     """
 
     ceiling: float
+    """c, the highest mean that is allowed."""
     delta: float
+    """δ, the probability of a wrong advice for either question."""
     n: int
+    """Outcomes that were counted, of users and periods."""
     total: float
+    """Their sum."""
     log_back: F64
+    """(g,) logarithm of Π (1 + λ (C − c)) for each bet λ."""
     log_widen: F64
+    """(h,) logarithm of Π (1 + λ (c − C)) for each bet λ."""
 
     @classmethod
     def start(cls, ceiling: float, delta: float = 0.05) -> Monitor:
@@ -56,7 +62,14 @@ class Monitor:
         if not (0 < ceiling < 1 and 0 < delta < 1):
             raise SpecError("a ceiling and a delta between 0 and 1 are needed", "monitor", "give both as shares")
         back, widen = bets(ceiling)
-        return cls(ceiling, delta, 0, 0.0, np.zeros(back.size), np.zeros(widen.size))
+        return cls(
+            ceiling=ceiling,
+            delta=delta,
+            n=0,
+            total=0.0,
+            log_back=np.zeros(back.size),
+            log_widen=np.zeros(widen.size),
+        )
 
     def update(self, outcome: F64) -> Monitor:
         """With the outcomes (n,) of more users and periods, each once; known outcomes only.
@@ -81,7 +94,7 @@ class Monitor:
             log_widen=self.log_widen + np.log1p(np.multiply.outer(widen, -above)) @ count,
         )
 
-    def merge(self, other: Monitor) -> Monitor:
+    def merge(self, monitor: Monitor) -> Monitor:
         """With what another monitor of the same question saw of other users and periods.
 
         Raises
@@ -89,14 +102,14 @@ class Monitor:
         SpecError
             The two watch different ceilings or at different δ.
         """
-        if (self.ceiling, self.delta) != (other.ceiling, other.delta):
+        if (self.ceiling, self.delta) != (monitor.ceiling, monitor.delta):
             raise SpecError("monitors of different questions", "monitor", "merge those of one ceiling and delta")
         return replace(
             self,
-            n=self.n + other.n,
-            total=self.total + other.total,
-            log_back=self.log_back + other.log_back,
-            log_widen=self.log_widen + other.log_widen,
+            n=self.n + monitor.n,
+            total=self.total + monitor.total,
+            log_back=self.log_back + monitor.log_back,
+            log_widen=self.log_widen + monitor.log_widen,
         )
 
     @property
@@ -119,7 +132,8 @@ class Monitor:
     def needed(self, rate: float, power: float = 0.8) -> int | None:
         """Users and periods until a verdict, in all, with probability ``power`` if events come at ``rate``.
 
-        Of the best single bet of the mixture, at δ over their number; None at the ceiling, where there is none.
+        It is that of the best single bet of the mixture, at δ over their number; None at the ceiling, where there is
+        none.
         """
         back, widen = bets(self.ceiling)
         side, grid = (1.0, back) if rate > self.ceiling else (-1.0, widen)
@@ -146,7 +160,7 @@ class Monitor:
         }
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Monitor:
+    def from_dict(cls, record: Mapping[str, Any]) -> Monitor:
         """The monitor that ``to_dict`` wrote.
 
         Raises
@@ -155,15 +169,16 @@ class Monitor:
             It is damaged, or of another format.
         """
         try:
-            new = cls.start(float(plain["ceiling"]), float(plain["delta"]))
-            back, widen = (np.array(plain[name], np.float64) for name in ("log_back", "log_widen"))
-            read = replace(new, n=int(plain["n"]), total=float(plain["total"]), log_back=back, log_widen=widen)
-            sound = plain["format"] == 1 and back.shape == new.log_back.shape and widen.shape == new.log_widen.shape
+            start = cls.start(float(record["ceiling"]), float(record["delta"]))
+            back, widen = (np.array(record[name], np.float64) for name in ("log_back", "log_widen"))
+            monitor = replace(start, n=int(record["n"]), total=float(record["total"]), log_back=back, log_widen=widen)
+            readable = record["format"] == 1 and back.shape == start.log_back.shape
+            readable = readable and widen.shape == start.log_widen.shape
         except (KeyError, TypeError, ValueError):
             raise _UNREADABLE from None
-        if not sound or read.n < 0 or not np.isfinite(np.concatenate([[read.total], back, widen])).all():
+        if not readable or monitor.n < 0 or not np.isfinite(np.concatenate([[monitor.total], back, widen])).all():
             raise _UNREADABLE
-        return read
+        return monitor
 
 
 _UNREADABLE = SpecError("no monitor can be read", "monitor", "start a new one: Monitor.start(ceiling)")
@@ -171,8 +186,8 @@ _UNREADABLE = SpecError("no monitor can be read", "monitor", "start a new one: M
 
 def bets(ceiling: float) -> tuple[F64, F64]:
     """The λ of roll-back (g,) and of widening (h,), inside what keeps every factor positive."""
-    back = np.minimum(np.array(BACK) / (1 - ceiling), 0.9 / ceiling)
-    return back, np.array(WIDEN) / (1 - ceiling)
+    back = np.minimum(np.array(BACK_BETS) / (1 - ceiling), 0.9 / ceiling)
+    return back, np.array(WIDEN_BETS) / (1 - ceiling)
 
 
 def _mixed(log_products: F64) -> float:

@@ -10,14 +10,31 @@ from scipy.special import log_ndtr, ndtr, ndtri
 from tactful.core.arrays import F64
 from tactful.ope.wealth import Stakes
 
-ENOUGH = 1 << 40
+MAX_USERS = 1 << 40
 
 
 def limit_gains(limit: float, rate: float, weight: F64, share: F64, rows: int) -> tuple[F64, F64]:
     """What a user moves a bet on a limited outcome by, D = rows · limit − w·event, and with what probability.
 
-    ``weight`` (m,) are the weights that occur and ``share`` (m,) how often under logging; events come at ``rate`` per
-    decision whatever the action, at most one a user. For a question asked before there is a log.
+    For a question asked before there is a log. Events come at most once a user.
+
+    Parameters
+    ----------
+    limit
+        Of the events per decision.
+    rate
+        Of events per decision, whatever the action.
+    weight
+        (m,) the importance weights that occur.
+    share
+        (m,) how often they occur under logging.
+    rows
+        Decisions of a user.
+
+    Returns
+    -------
+    tuple
+        (m + 1,) values of D and (m + 1,) their probabilities; the first is that of users without an event.
     """
     chance = rows * rate * share
     gain = np.append(rows * limit, rows * limit - weight)
@@ -41,8 +58,18 @@ def chance_of_verdict(
 
     Parameters
     ----------
-    gain, probability
-        (m,) values of D for one user and their probabilities; by default a sample.
+    gain
+        (m,) values of D for one user.
+    users
+        How many users there are.
+    most_bet
+        Bound on λ.
+    delta
+        δ, the probability of a wrong verdict.
+    probability
+        (m,) of the values; by default each has 1/m, as in a sample.
+    tuned
+        Whether λ is tuned for so many users, instead of being ``most_bet``.
     """
     p = np.full(gain.size, 1 / gain.size) if probability is None else probability
     mean, goal = float(p @ gain), math.log(1 / delta)
@@ -53,8 +80,8 @@ def chance_of_verdict(
     s = math.sqrt(float(p @ (step - g) ** 2) * users)
     if s == 0:
         return float(g * users >= goal)
-    again = 2 * g * users * goal / s**2 + float(log_ndtr(-(g * users + goal) / s))
-    return min(float(ndtr((g * users - goal) / s)) + math.exp(min(again, 0.0)), 1.0)
+    reflected = 2 * g * users * goal / s**2 + float(log_ndtr(-(g * users + goal) / s))
+    return min(float(ndtr((g * users - goal) / s)) + math.exp(min(reflected, 0.0)), 1.0)
 
 
 def users_needed(
@@ -66,26 +93,37 @@ def users_needed(
     probability: F64 | None = None,
     tuned: bool = True,
 ) -> int | None:
-    """The least number of users with which ``chance_of_verdict`` is at least ``power``; None where none suffices.
+    """The least number of users with which ``chance_of_verdict`` is at least ``power``.
 
-    None also says that the mean of D is not positive: the question will be answered the other way.
+    Parameters
+    ----------
+    gain, most_bet, delta, probability, tuned
+        As in ``chance_of_verdict``.
+    power
+        The probability of a verdict that is wanted.
+
+    Returns
+    -------
+    int or None
+        None where no number suffices, and where the mean of D is not positive, so that the question will be answered
+        the other way.
     """
 
-    def enough(users: int) -> bool:
+    def suffice(users: int) -> bool:
         return chance_of_verdict(gain, users, most_bet, delta=delta, probability=probability, tuned=tuned) >= power
 
     p = np.full(gain.size, 1 / gain.size) if probability is None else probability
     if float(p @ gain) <= 0:
         return None
     high = 1
-    while not enough(high):
+    while not suffice(high):
         high *= 2
-        if high > ENOUGH:
+        if high > MAX_USERS:
             return None
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
+        low, high = (low, middle) if suffice(middle) else (middle, high)
     return high
 
 
@@ -96,24 +134,47 @@ def needed(stakes: Stakes, limit: float, *, delta: float = 0.05, power: float = 
     """
     mu = 1 - stakes.share(limit)
     gain = stakes.high - mu * stakes.count
-    most_bet = bet_limit(stakes.most, stakes.floor[1], mu, stakes.worst[1])
+    most_bet = bet_limit(stakes.max_rows, stakes.floor[1], mu, stakes.worst[1])
     users = users_needed(gain, most_bet, delta=delta, power=power)
     return None if users is None else math.ceil(users * float(stakes.count.mean()))
 
 
-def bet_limit(most: int, floor: float, mu: float, worst: float = math.inf) -> float:
+def bet_limit(max_rows: int, floor: float, mu: float, worst: float = math.inf) -> float:
     """(1 − ½/n_max) / (n_max (floor + μ)) ∨ ½ / worst: wealth stays positive whatever a user's rows bring.
 
     With one row, or where the worst of a user is known, a loss takes half of the wealth at most. A user of n_max rows
     would lose more only if nearly all of them were at their worst: ½ there too would keep bets of users with a dozen
     rows at a third of their best, and intervals 1.4 times as wide.
+
+    Parameters
+    ----------
+    max_rows
+        n_max, the rows that a user can have.
+    floor
+        A row falls to −floor at the lowest.
+    mu
+        The mean that is bet against.
+    worst
+        What a bet on a user can lose at most, where that is known.
     """
-    return max((1 - 0.5 / most) / (most * (floor + mu)), 0.5 / worst)
+    return max((1 - 0.5 / max_rows) / (max_rows * (floor + mu)), 0.5 / worst)
 
 
 def z_needed(change: float, variance: float, *, delta: float = 0.05, power: float = 0.8) -> int:
     """Users after whom an asymptotic one-sided bound sees a change: (z_{1−δ} + z_power)² variance / change².
 
-    ``variance`` is that of a user's total of paired influence, in units of ``change`` per user.
+    Parameters
+    ----------
+    change
+        Per user.
+    variance
+        Of a user's total of paired influence, in the square of the units of ``change``.
+    delta, power
+        Probabilities of a wrong verdict where there is no change, and of a verdict where there is one.
+
+    Examples
+    --------
+    >>> z_needed(0.1, 1.0)
+    619
     """
     return math.ceil(float(ndtri(1 - delta) + ndtri(power)) ** 2 * variance / change**2)

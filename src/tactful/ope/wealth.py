@@ -16,33 +16,46 @@ LARGEST_CAP = 20.0
 
 
 class Capped(NamedTuple):
-    """A reward model in [0, 1] whose rows cannot lose more than ``cap``, all (n,); see ``capped_model``."""
+    """A reward model in [0, 1] whose rows cannot lose more than ``cap``; see ``capped_model``."""
 
     logged: F64
+    """(n,) the model at the logged action."""
     target: F64
+    """(n,) its mean under the target policy."""
     flipped_logged: F64
+    """(n,) the model of 1 − r at the logged action."""
     flipped_target: F64
+    """(n,) its mean under the target policy."""
     cap: float
+    """Bound on weight × model."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stakes:
-    """Totals of u users in the order they are bet on: of φ (``low``), of φ with r → 1 − r (``high``), and of rows.
+    """What is bet on: totals of u users, in the order in which they are bet on.
 
-    In units of the declared range ``bounds`` mapped to [0, 1]. ``floor`` and ``ceiling`` hold bounds for each side,
-    −floor ≤ φ ≤ ceiling, ``most`` the rows that a user can have at the very most, and ``worst`` a bound on what a
-    bet on a user can lose whatever the mean, where one is known.
+    Rewards are in units of the declared range, mapped to [0, 1]. The low side bets on φ, the high side on φ with
+    r → 1 − r; pairs hold a figure for each of them.
     """
 
     low: F64
+    """(u,) totals of φ."""
     high: F64
+    """(u,) totals of φ with r → 1 − r."""
     count: F64
+    """(u,) rows."""
     floor: tuple[float, float]
+    """By side, the bound φ ≥ −floor of a row."""
     ceiling: tuple[float, float]
-    most: int
+    """By side, the bound φ ≤ ceiling of a row."""
+    max_rows: int
+    """Rows that a user can have at the very most."""
     cap: float
+    """k: the largest possible weight, or the cap of the reward model."""
     bounds: tuple[float, float]
+    """The declared range, in units of the reward."""
     worst: tuple[float, float] = (np.inf, np.inf)
+    """By side, what a bet on a user can lose at most whatever the mean; infinite where that is not known."""
 
     @property
     def value(self) -> float:
@@ -55,8 +68,8 @@ class Stakes:
         u, n = self.low.size, float(self.count.sum())
         if u < 2:
             return float("inf")
-        apart = self.low - self.low.sum() / n * self.count
-        return float(np.sqrt(u / (u - 1) * (apart @ apart)) / n) * (self.bounds[1] - self.bounds[0])
+        residual = self.low - self.low.sum() / n * self.count
+        return float(np.sqrt(u / (u - 1) * (residual @ residual)) / n) * (self.bounds[1] - self.bounds[0])
 
     def in_units(self, share: float) -> float:
         """From [0, 1] to the units of the reward."""
@@ -80,8 +93,20 @@ def capped_model(
 ) -> Capped:
     """m(a) = q̂(x, a) ∧ k / w(a): at the logged action, and its mean under the target; the same for 1 − q̂.
 
-    ``q``, ``target`` and ``logging`` (n, k) are the reward model in units of the reward and the two pmfs, ``cap`` k.
     The model must have been fitted on users earlier in the order of betting, or on other data.
+
+    Parameters
+    ----------
+    q
+        (n, k) the reward model, in units of the reward.
+    target, logging
+        (n, k) pmfs of the two policies.
+    action
+        (n,) the logged actions.
+    cap
+        k: no row can lose more than it.
+    bounds
+        The declared range of the reward.
     """
     low, high = bounds
     share = np.clip((q - low) / (high - low), 0.0, 1.0)
@@ -96,7 +121,7 @@ def stakes(
     weight: F64,
     user: I64,
     *,
-    most: int,
+    max_rows: int,
     cap: float | None = None,
     bounds: tuple[float, float] = (0.0, 1.0),
     model: Capped | None = None,
@@ -109,23 +134,36 @@ def stakes(
 
     Parameters
     ----------
-    most
-        The periods that a user can have, known beforehand: not the most that was observed.
+    reward
+        (n,) in its own units.
+    weight
+        (n,) importance weights.
+    user
+        (n,) codes from 0.
+    max_rows
+        The rows that a user can have, known beforehand: not the most that were observed.
     cap
         k, at least the largest possible weight. With a model its own cap is k (``cap_for``), and this declares the
         largest weight for empirical Bernstein alone.
     bounds
         The declared range of the reward.
+    model
+        A capped reward model, for less variable bets.
     absorbing
         The reward is 1 at most once a user and else 0, as an opt-out is. Then the flipped bet on a user loses k at
         most, not n_max k, so that a limit is certified from as many users as if each had a single row.
     key
         (u,) names by which users are put in order, independent of outcomes; by default their codes.
 
+    Returns
+    -------
+    Stakes
+        Of the users who have rows.
+
     Raises
     ------
     LogError
-        Rewards outside their range, weights above a declared cap, users with more rows than ``most`` or with more
+        Rewards outside their range, weights above a declared cap, users with more rows than ``max_rows`` or with more
         than one event of an absorbing outcome.
     SpecError
         Neither a cap nor a model, or a range that is none.
@@ -133,7 +171,7 @@ def stakes(
     k = model.cap if model is not None else cap
     if k is None or not bounds[0] < bounds[1]:
         raise SpecError("a declared range and a largest weight are needed", "betting", "give bounds and a cap")
-    _check(reward, weight, user, most, np.inf if cap is None else cap, bounds)
+    _check(reward, weight, user, max_rows=max_rows, cap=np.inf if cap is None else cap, bounds=bounds)
     share = (reward - bounds[0]) / (bounds[1] - bounds[0])
     if model is None:
         low, high = weight * share, 1.0 - weight * share
@@ -150,10 +188,20 @@ def stakes(
     order = np.flatnonzero(count) if key is None else np.argsort(key, kind="stable")
     order = order[count[order] > 0]
     low, high = (user_totals(user, x)[order] for x in (low, high))
-    return Stakes(low, high, count[order], floor, ceiling, most, k, bounds, worst)
+    return Stakes(
+        low=low,
+        high=high,
+        count=count[order],
+        floor=floor,
+        ceiling=ceiling,
+        max_rows=max_rows,
+        cap=k,
+        bounds=bounds,
+        worst=worst,
+    )
 
 
-def _check(reward: F64, weight: F64, user: I64, most: int, cap: float, bounds: tuple[float, float]) -> None:
+def _check(reward: F64, weight: F64, user: I64, *, max_rows: int, cap: float, bounds: tuple[float, float]) -> None:
     outside = np.flatnonzero(~((reward >= bounds[0]) & (reward <= bounds[1])))
     if outside.size:
         what = f"{outside.size:,} rewards are outside [{bounds[0]:g}, {bounds[1]:g}] (rows {first(outside)})"
@@ -162,5 +210,5 @@ def _check(reward: F64, weight: F64, user: I64, most: int, cap: float, bounds: t
     if heavy.size:
         what = f"{heavy.size:,} weights are above the declared {cap:g} (rows {first(heavy)})"
         raise LogError(what, "betting", "declare the largest weight that can occur, or give logged vectors and a model")
-    if int(np.bincount(user).max()) > most:
-        raise LogError(f"a user has more than {most} rows", "betting", "declare the periods that are possible")
+    if int(np.bincount(user).max()) > max_rows:
+        raise LogError(f"a user has more than {max_rows} rows", "betting", "declare the periods that are possible")

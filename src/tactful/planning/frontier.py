@@ -5,45 +5,50 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from tactful.core.log import Log
 from tactful.core.outcomes import OBJECTIVE, Objective
 from tactful.errors import SpecError
-from tactful.evaluation.comparison import Entries
-from tactful.evaluation.crossfit import folds
-from tactful.evaluation.eligibility import check_askable, estimands, usable
-from tactful.evaluation.results import Entry
+from tactful.evaluation.analysis_set import AnalysisSet, check_askable
+from tactful.evaluation.comparison import Comparison
+from tactful.evaluation.results import EstimateRow
 from tactful.evaluation.reward_models import crossfitted
-from tactful.evaluation.target_policies import Logging
+from tactful.evaluation.target_policies import LoggingPolicy, TargetPolicy
 from tactful.models.base import Posterior
 from tactful.optimisation.explorers import Explorer
 from tactful.optimisation.publish import publish
-from tactful.policies.protocol import Published
 
-STEPS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 9.0, 14.0)  # times the price that the objective has
-USUAL = 10.0  # where it has none
+PRICE_STEPS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 9.0, 14.0)  # times the price that the objective has
+DEFAULT_PRICE = 10.0  # where it has none
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """One policy of the family: the price it was learnt at (None: logging), and what it earns and costs."""
+class FrontierPoint:
+    """One policy of the family, and what it earns and costs."""
 
     price: float | None
+    """The price of an event at which it was learnt; None for the logging policy."""
     version: str
-    value: Entry
-    cost: Entry
+    """Of the policy."""
+    value: EstimateRow
+    """The objective without the outcome that is priced."""
+    cost: EstimateRow
+    """The outcome that is priced."""
     sends: float | None = None
+    """Expected sends per period, where the policy states them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """``value`` is the objective without the outcome ``cost``; points by rising price, logging last."""
+    """Value against cost, over a family of policies."""
 
     cost: str
+    """The outcome that is priced, such as ``opted_out``."""
     values: Objective
+    """What the other outcomes are worth."""
     estimator: str
-    points: Sequence[Point]
+    """Of value and cost."""
+    points: Sequence[FrontierPoint]
+    """By rising price, the logging policy last."""
 
 
 def frontier(
@@ -65,10 +70,25 @@ def frontier(
     ----------
     test
         The users kept from ``posterior``.
+    posterior
+        What was learnt from the other users.
     objective
         What the other outcomes are worth; its value of ``cost`` is replaced by the price.
+    cost
+        The outcome that is priced.
     prices
         Of one event of ``cost``, in units of the objective; by default from 0 to 14 times its own.
+    estimator, level
+        Of value and cost, as in ``evaluate``.
+    explorer, seed
+        Of the policies, as in ``publish``.
+    progress
+        Called with (policies evaluated, policies).
+
+    Returns
+    -------
+    Frontier
+        One point a price, and one of the logging policy.
 
     Raises
     ------
@@ -82,21 +102,22 @@ def frontier(
         do = "name an outcome of the log, and give another one a value in [objective]"
         raise SpecError(f"no frontier of value against {cost!r}", "[objective]", do)
     check_askable(test)
-    own = abs(objective.values.get(cost, 0.0)) or USUAL
-    prices = [own * step for step in STEPS] if prices is None else sorted(prices)
-    policies: list[tuple[float | None, Published | Logging]] = [
-        (p, publish(posterior, Objective({**values.values, cost: -p}), explorer=explorer, seed=seed)) for p in prices
+    if prices is None:
+        unit = abs(objective.values.get(cost, 0.0)) or DEFAULT_PRICE
+        prices = [unit * step for step in PRICE_STEPS]
+    policies: list[tuple[float | None, TargetPolicy]] = [
+        (price, publish(posterior, Objective({**values.values, cost: -price}), explorer=explorer, seed=seed))
+        for price in sorted(prices)
     ]
-    first = policies[0][1]
-    log = test.take(usable(test, first, Logging(), {})[0])
-    model = crossfitted(log, folds(log))
-    outcomes = estimands(log, values)
-    points: list[Point] = []
-    for price, policy in [*policies, (None, Logging())]:
-        table = Entries(log, policy, Logging(), values, outcomes, level=level, seen=(False, False), reward_model=model)
-        value, bad = (next(table.entries(o, np.arange(log.n), (estimator,))) for o in (OBJECTIVE, cost))
-        sends = policy.expected.get("sends_per_period") if not isinstance(policy, Logging) else None
-        points.append(Point(price, policy.version, value, bad, sends))
+    analysis = AnalysisSet.build(test, (policies[0][1],), objective=values)
+    model = crossfitted(analysis.log, analysis.fold)
+    points: list[FrontierPoint] = []
+    for price, policy in [*policies, (None, LoggingPolicy())]:
+        pair = analysis.with_policies(policy, LoggingPolicy())
+        comparison = Comparison.build(pair, (estimator,), level=level, reward_model=model)
+        value, loss = (next(comparison.compare(analysis.estimands[o])) for o in (OBJECTIVE, cost))
+        sends = None if isinstance(policy, LoggingPolicy) else policy.expected.get("sends_per_period")
+        points.append(FrontierPoint(price, policy.version, value, loss, sends))
         if progress:
             progress(len(points), len(policies) + 1)
     return Frontier(cost, values, estimator, points)

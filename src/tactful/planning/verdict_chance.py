@@ -1,4 +1,4 @@
-"""Prospects of a verdict: how many users it takes, and how likely it is with those there are."""
+"""The chance of a verdict: how many users it takes, and how likely it is with those there are."""
 
 from __future__ import annotations
 
@@ -9,80 +9,152 @@ from typing import Any
 
 from scipy.special import ndtr, ndtri
 
+from tactful.core.outcomes import OBJECTIVE, Outcome
 from tactful.ope.certificate_power import Design, chance_kept, users_to_keep
 from tactful.ope.sample_size import z_needed
 
 
-@dataclass(frozen=True, slots=True)
-class Prospect:
-    """What one verdict takes: a ``limit`` kept, or a ``gain`` seen.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerQuestion:
+    """What is asked of every design."""
 
-    ``assumed`` is the true rate over its limit, or the gain relative to the baseline; ``largest`` the largest weight
-    and ``square`` E[w²], decisions over effective decisions. ``users`` give the verdict with probability ``power``,
-    None where none do; ``chance`` is that of the number of users asked about.
-    """
+    delta: float
+    """The probability with which each claim may be wrong."""
+    power: float
+    """The probability of the verdict that is wanted."""
+    users: int | None
+    """Also give the chance of each verdict with so many users."""
+    ratios: Sequence[float]
+    """True rates of limited outcomes, over their limits."""
+    lifts: Sequence[float]
+    """True gains, relative to the mean of the objective."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GainDesign:
+    """What the sample size of a gain depends on."""
+
+    mean: float
+    """Mean of the objective per decision."""
+    variance: float
+    """Variance of a user's mean paired influence, per decision."""
+    largest: float
+    """The largest importance weight."""
+    square: float
+    """E[w²], over E[w]²."""
+    rows: float
+    """Mean decisions of a user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """What one verdict takes, if the world is as assumed."""
 
     verdict: str
+    """``limit``: that a limit is kept; ``gain``: that a gain is seen."""
     outcome: str
+    """The limited outcome, or ``objective``."""
     assumed: float
+    """The true rate over its limit, or the true gain relative to the mean."""
     mean: float
+    """The true rate, or the true gain, in units of the outcome per decision."""
     largest: float
+    """The largest importance weight."""
     square: float
+    """E[w²]: decisions over effective decisions."""
     users: int | None
+    """Users that give the verdict with the wanted probability; None where no number does."""
     decisions: int | None
+    """Their decisions."""
     chance: float | None = None
+    """The probability of the verdict with the number of users asked about."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prospects:
-    """A table of prospects; claims are made at ``delta``, with ``rows`` decisions a user and ``users`` asked about."""
+    """A table of prospects."""
 
     prospects: Sequence[Prospect]
+    """One for each limit or gain, largest weight, and assumed rate or lift."""
     delta: float
+    """The probability with which each claim may be wrong."""
     power: float
+    """The probability of the verdict for which ``users`` of a prospect suffice."""
     rows: float
+    """Mean decisions of a user."""
     users: int | None
+    """The number of users asked about, for ``chance``."""
     notes: Sequence[str] = ()
+    """What was assumed, and what could not be said."""
 
     def to_json(self) -> dict[str, Any]:
         """The plain form that ``tactful power --json`` prints."""
         return asdict(self)
 
 
-def kept(
-    name: str,
-    share: float,
-    limit: float,
-    design: Design,
-    ratios: Sequence[float],
-    delta: float,
-    power: float,
-    users: int | None,
-) -> Iterator[Prospect]:
-    """Prospects of "kept" for a limit that is ``share`` of the declared range."""
-    for ratio in ratios:
-        enough = users_to_keep(design, share, ratio * share, delta=delta, power=power)
-        chance = None if users is None else chance_kept(design, share, ratio * share, users, delta=delta)
-        decisions = None if enough is None else math.ceil(enough * design.rows)
-        sizes = (design.largest, design.square, enough, decisions, chance)
-        yield Prospect("limit", name, ratio, ratio * limit, *sizes)
+def declared_range(outcome: Outcome) -> tuple[float, float] | None:
+    """The range in which a limited outcome can be bet on; None where none is declared."""
+    low, high = (0.0, 1.0) if outcome.kind == "binary" else (outcome.range or (0.0, 0.0))
+    return (low, high) if high > low else None
 
 
-def seen(
-    mean: float,
-    by_user: float,
-    sizes: tuple[float, float, float],
-    lifts: Sequence[float],
-    delta: float,
-    power: float,
-    users: int | None,
+def limit_prospects(
+    name: str, limit: float, bounds: tuple[float, float], design: Design, question: PowerQuestion
 ) -> Iterator[Prospect]:
-    """Prospects of a gain; ``by_user`` is the variance of a user's mean influence, ``sizes`` k, E[w²] and rows."""
-    for lift in lifts:
-        gain = abs(mean) * lift
-        enough = z_needed(gain, by_user, delta=delta, power=power)
-        chance = None if users is None else chance_seen(gain, math.sqrt(by_user / users), delta=delta)
-        yield Prospect("gain", "objective", lift, gain, *sizes[:2], enough, math.ceil(enough * sizes[2]), chance)
+    """Prospects of the verdict that a limit is kept, one for each of the ratios.
+
+    Parameters
+    ----------
+    name
+        The limited outcome.
+    limit
+        In its units.
+    bounds
+        Its declared range.
+    design
+        Weights and decisions of a user.
+    question
+        Ratios, δ, the wanted probability, and the users asked about.
+    """
+    share = (limit - bounds[0]) / (bounds[1] - bounds[0])
+    for ratio in question.ratios:
+        rate = ratio * share
+        users = users_to_keep(design, share, rate, delta=question.delta, power=question.power)
+        chance = None
+        if question.users is not None:
+            chance = chance_kept(design, share, rate, question.users, delta=question.delta)
+        yield Prospect(
+            verdict="limit",
+            outcome=name,
+            assumed=ratio,
+            mean=ratio * limit,
+            largest=design.largest,
+            square=design.square,
+            users=users,
+            decisions=None if users is None else math.ceil(users * design.rows),
+            chance=chance,
+        )
+
+
+def gain_prospects(design: GainDesign, question: PowerQuestion) -> Iterator[Prospect]:
+    """Prospects of the verdict that there is a gain, one for each of the lifts."""
+    for lift in question.lifts:
+        gain = abs(design.mean) * lift
+        users = z_needed(gain, design.variance, delta=question.delta, power=question.power)
+        chance = None
+        if question.users is not None:
+            chance = chance_seen(gain, math.sqrt(design.variance / question.users), delta=question.delta)
+        yield Prospect(
+            verdict="gain",
+            outcome=OBJECTIVE,
+            assumed=lift,
+            mean=gain,
+            largest=design.largest,
+            square=design.square,
+            users=users,
+            decisions=math.ceil(users * design.rows),
+            chance=chance,
+        )
 
 
 def chance_seen(gain: float, se: float, *, delta: float = 0.05) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tactful.planning.frontier import Frontier, Point
+from tactful.planning.frontier import Frontier, FrontierPoint
 from tactful.report.canvas import BLUE, GREY, INK, MUTED, sheet, title
 
 NEAR = 28  # dots between points that both have room for their price
@@ -38,7 +38,7 @@ def frontier_figure(found: Frontier, limit: float | None = None) -> Any:
     return figure
 
 
-def _cross(axes: Any, p: Point) -> None:
+def _cross(axes: Any, p: FrontierPoint) -> None:
     x, y, colour = p.cost, p.value, GREY if p.price is None else BLUE
     faint = {"color": colour, "linewidth": 0.9, "alpha": 0.45}
     if x.low is not None:
@@ -49,7 +49,7 @@ def _cross(axes: Any, p: Point) -> None:
     axes.plot([x.value], [y.value], "o", markersize=5.5, markerfacecolor=face, markeredgecolor=colour, zorder=3)
 
 
-def _prices(axes: Any, points: Sequence[Point]) -> None:
+def _prices(axes: Any, points: Sequence[FrontierPoint]) -> None:
     """The price beside each point that is not beside one which has its own."""
     taken: list[tuple[float, float]] = []
     for p in sorted(points, key=lambda p: p.price is not None):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tactful.errors import SpecError
-from tactful.planning.power import decisions_needed
+from tactful.planning.slice_size import decisions_needed
 
 Z = NormalDist().inv_cdf
 
