@@ -26,6 +26,7 @@ from year import FixedPolicy, Learner, LimitedLearner, constrained_oracle, live,
 import tactful as tt
 from tactful.simulate import lively
 
+KEY = ("method", "seed")
 FIXED = ("constrained oracle", "the start, kept")
 
 
@@ -37,10 +38,10 @@ def plan(config: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[tup
                 yield method, settings["first_seed"] + i
 
 
-def measure(config: Mapping[str, Any], settings: Mapping[str, Any], out: Path) -> None:
+def measure(config: Mapping[str, Any], settings: Mapping[str, Any], store: RunFile) -> None:
     """Every run that is not there yet."""
-    world, store = tt.World(lively()), RunFile(out / NAME, ("method", "seed"))
-    policies = (constrained_oracle(config, settings, out / "oracle.json"), start_policy(world, config))
+    world, rates = tt.World(lively()), store.path.parent / "oracle.json"
+    policies = (constrained_oracle(config, settings, rates), start_policy(world, config))
     fixed = dict(zip(FIXED, policies, strict=True))
     for method, seed in store.missing(plan(config, settings)):
         learner: Learner
@@ -54,9 +55,9 @@ def measure(config: Mapping[str, Any], settings: Mapping[str, Any], out: Path) -
 
 def main() -> None:
     study = read_study(__file__, seeds_parser(__doc__))
-    store = RunFile(study.out / NAME, ("method", "seed"))
+    store = RunFile(study.out / NAME, KEY)
     if not study.draw:
-        measure(study.config, study.settings, study.out)
+        measure(study.config, study.settings, store)
     runs = store.load()
     draw(runs, study.config, study.out / "limits.png")
     publish(study, tables(runs, study.config), store.path, {**study.settings, **study.config["limits"]})

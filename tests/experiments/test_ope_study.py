@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
-import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "007_ope"
-MODULES = (
-    "cover",
-    "results",
-    "carry_over",
-    "sequence",
-    "adaptive",
-    "ope_tables",
-    "ope_figure",
-    "gate",
-    "health",
-    "run",
-)
 
 
-@pytest.fixture(autouse=True)
-def study(monkeypatch):
-    """The folder's modules by name, gone again afterwards: other experiments have a ``run`` too."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    for name in MODULES:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    yield importlib.import_module
-    for name in MODULES:
-        sys.modules.pop(name, None)
+@pytest.fixture
+def study(module_of):
+    """A module of the folder by its name."""
+    return lambda name: module_of(FOLDER.name, name)
 
 
 @pytest.mark.parametrize("largest", [3, 20, 100])
 @pytest.mark.parametrize("mean", [0.13, 0.004])
 def test_the_world_has_its_mean_and_its_largest_weight(study, largest, mean):
-    world = study("cover").World.of(largest, 0.2, mean)
+    world = study("cover").CoverageWorld.build(largest, 0.2, mean)
     for pmf in (world.target, world.logging):
         np.testing.assert_allclose(pmf.sum(1), 1, atol=1e-12)
     assert (world.target * world.rate).sum(1).mean() == pytest.approx(mean, abs=1e-12)
@@ -50,7 +30,7 @@ def test_the_world_has_its_mean_and_its_largest_weight(study, largest, mean):
 
 def test_decisions_of_a_user_have_the_correlation_that_is_asked_for(study):
     """Pairs of one rate, 60,000 users: an error of .004, so that ± .02 is left once in a million."""
-    world = study("cover").World.of(3, 0.2, 0.13)
+    world = study("cover").CoverageWorld.build(3, 0.2, 0.13)
     reward, weight, _, segment, action = world.draw(np.random.default_rng(1), 60_000, 2)
     assert weight.mean() == pytest.approx(1, abs=0.02)
     centred = (reward - world.rate[segment, action]).reshape(-1, 2)
@@ -105,11 +85,9 @@ def test_pairs_are_compared_by_what_is_told_apart(study):
     assert (pair["right, all"], pair["one-step right"]) == (pytest.approx(2 / 3), 0.0)
 
 
-def test_the_tables_are_those_of_the_results(study):
+def test_the_tables_are_those_of_the_results(study, config_of, readme_of):
     """Studies whose settings in config.toml are those that were run."""
-    run = study("run")
-    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    config = tomllib.loads((FOLDER / "config.toml").read_text(encoding="utf-8"))["run"]
+    run, readme, config = study("run"), readme_of(FOLDER.name), config_of(FOLDER.name)["run"]
     results = study("results")
     for name, (_, fragments) in run.STUDIES.items():
         cells = results.Results(FOLDER / "results" / f"{name}.json", config[name]).cells()
@@ -118,15 +96,31 @@ def test_the_tables_are_those_of_the_results(study):
             assert fragment(cells).rstrip("\n") in readme, f"run.py --draw makes another table of {name}"
 
 
-def test_the_figure_is_drawn(study, tmp_path):
-    config = tomllib.loads((FOLDER / "config.toml").read_text(encoding="utf-8"))["run"]["coverage"]
+@pytest.mark.parametrize(("module", "path"), [("gate_tables", "gate.json"), ("health_tables", "results/health.json")])
+def test_the_tables_of_gates_and_checks_are_those_of_their_results(study, readme_of, module, path):
+    results = json.loads((FOLDER / path).read_text(encoding="utf-8"))
+    assert study(module).fragment(results).rstrip("\n") in readme_of(FOLDER.name)
+
+
+def test_a_fault_is_in_the_log_that_has_it(study):
+    """Rows of users who opted out are missing; the rest of the log is as it was."""
+    log = study("health_logs").simulate("table", {"users": 300, "periods": 8}, np.random.default_rng(1))
+    opted_out = log.user[log.outcomes["opted_out"].value == 1]
+    rest = study("health_faults").survivors(log, np.random.default_rng(0))
+    assert opted_out.size > 0
+    assert not np.isin(rest.user, opted_out).any()
+    assert rest.n == np.count_nonzero(~np.isin(log.user, opted_out))
+
+
+def test_the_figure_is_drawn(study, config_of, tmp_path):
+    config = config_of(FOLDER.name)["run"]["coverage"]
     cells = study("results").Results(FOLDER / "results" / "coverage.json", config).cells()
     study("ope_figure").draw(cells, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_settings_small_and_large_have_the_same_names():
-    config = tomllib.loads((FOLDER / "config.toml").read_text(encoding="utf-8"))
+def test_settings_small_and_large_have_the_same_names(config_of):
+    config = config_of(FOLDER.name)
     assert json.dumps({k: sorted(v) for k, v in config["run"].items()}) == json.dumps(
         {k: sorted(v) for k, v in config["small"].items()}
     )

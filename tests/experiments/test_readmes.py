@@ -1,10 +1,7 @@
-"""The tables of each README are those that its run.py makes."""
+"""The tables of each README on real logs are those that its run.py makes."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,16 +10,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", ["000_bank", "001_heartsteps", "002_open_bandit"])
-def test_the_tables_are_reproduced(name):
-    folder = ROOT / "experiments" / name
-    config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
+def test_the_tables_are_reproduced(name, module_of, config_of, readme_of):
+    config, readme = config_of(name), readme_of(name)
     if not (ROOT / config["log"]).exists():
         pytest.skip(f"no {config['log']} beside the repository: the real logs are not part of it")
-    spec = importlib.util.spec_from_file_location(f"experiment_{name}", folder / "run.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    readme = (folder / "README.md").read_text(encoding="utf-8")
-    for table in module.tables(ROOT / config["log"], config):
-        made = table.markdown()
-        assert made in readme, f"paste the new table {table.title!r} into the README"
+    for table in module_of(name, "run").tables(ROOT / config["log"], config):
+        assert table.markdown() in readme, f"paste the new table {table.title!r} into the README"
