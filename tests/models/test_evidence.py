@@ -10,7 +10,7 @@ import pytest
 from logs import PLAIN, START, WEEK, random_log
 from tactful.errors import LogError
 from tactful.models.conjugate.posterior import Conjugate
-from tactful.models.evidence import Evidence
+from tactful.models.evidence import CELL_COUNTER, Evidence
 from tactful.models.hierarchical.posterior import Hierarchical
 
 MODELS = [Conjugate(half_life_days=10.0), Hierarchical(half_life_days=10.0, tuned=False)]
@@ -126,9 +126,9 @@ def test_training_ends_with_the_last_row_of_any_part():
 
 def test_evidence_over_a_larger_tree_keeps_its_sums():
     log = the_log()
-    evidence = Evidence.none(log).update(log, "x")
-    grown = evidence.over(log.segments.of(["tv/old"]))
+    evidence = Evidence.empty(log, CELL_COUNTER).update(log, "x")
+    grown = evidence.extend(log.segments.of(["tv/old"]))
     assert len(grown.segments) == len(evidence.segments) + 2
     assert grown.decisions.sum() == evidence.decisions.sum() == log.n
-    assert evidence.over(log.segments) is evidence
+    assert evidence.extend(log.segments) is evidence
     assert evidence.actions is PLAIN

@@ -1,12 +1,10 @@
-"""What a posterior has counted: sums that add over rows, shards and time, and which rows are in them."""
+"""The evidence behind a posterior: sums that add over rows, shards and time, and which rows are in them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.metadata import version
-from typing import Any, Generic, cast
+from typing import Any, Generic, cast, final
 
 import numpy as np
 
@@ -17,45 +15,40 @@ from tactful.core.log import Log
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
 from tactful.errors import LogError
-from tactful.models.counter import Counter, S
-from tactful.models.sufficient_statistics import Sums
+from tactful.models.sufficient_statistics import CellSums, RowCounter, S
+from tactful.models.training_lineage import trained_on, until_latest
 
-EVER: int = -(1 << 62)  # a time before any decision
-SUMS: Counter[Sums] = cast(Any, Sums)
+EARLIEST_US: int = -(1 << 62)  # a time before any decision
+CELL_COUNTER: RowCounter[CellSums] = cast(Any, CellSums)
+ROUNDING = 1e-6  # decisions below 0 that a subtraction may leave by rounding
 
 
-@dataclass(frozen=True, slots=True)
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence(Generic[S]):
-    """Sums by outcome over the nodes of a tree.
-
-    ``watermarks`` holds, for each outcome, the newest decision time (µs UTC) that has been counted. With a half-life,
-    a row counts 2^(−age / half-life), its age taken at ``reference_us``; shards with other references still merge.
-    ``counter`` makes the sums of rows.
-    """
+    """Sums by outcome over the nodes of a tree; frozen: every method returns another."""
 
     actions: ActionSpace
+    """The k actions."""
     segments: Segments
+    """The tree of s nodes."""
     outcomes: Mapping[str, Outcome]
+    """The outcomes by name."""
     sums: Mapping[str, S]
+    """The sums by outcome."""
     watermarks: Mapping[str, int]
+    """By outcome the newest decision time that has been counted: µs UTC."""
     lineage: Lineage
+    """The logs and the model behind the sums."""
     half_life_days: float | None = None
+    """A row counts 2^(−age / half-life), its age taken at ``reference_us``; None counts all rows alike."""
     reference_us: int | None = None
-    counter: Counter[S] = cast(Any, Sums)  # noqa: RUF009 - a class, not a call
+    """The time at which ages are taken: µs UTC. Shards with other references still merge."""
+    counter: RowCounter[S] = cast(Any, CellSums)  # noqa: RUF009 - a class, not a call
+    """Makes the sums of rows."""
 
     @classmethod
-    def none(cls, log: Log, half_life_days: float | None = None) -> Evidence[Sums]:
-        """Nothing counted yet by plain sums, over the tree, actions and outcomes of a log.
-
-        Raises
-        ------
-        LogError
-            The log has no outcome, or no times by which to forget.
-        """
-        return Evidence[Sums].counting(log, SUMS, half_life_days)
-
-    @classmethod
-    def counting(cls, log: Log, counter: Counter[S], half_life_days: float | None = None) -> Evidence[S]:
+    def empty(cls, log: Log, counter: RowCounter[S], half_life_days: float | None = None) -> Evidence[S]:
         """Nothing counted yet, over the tree, actions and outcomes of a log.
 
         Raises
@@ -67,10 +60,17 @@ class Evidence(Generic[S]):
             raise LogError("no outcome to learn from", "[outcomes]", "name at least one")
         if half_life_days is not None and (half_life_days <= 0 or log.decided_at is None):
             raise LogError("nothing to forget by", "half_life_days", "give a positive half-life and decided_at")
-        s, k = len(log.segments), log.actions.k
-        specs = {o: m.spec for o, m in log.outcomes.items()}
-        empty = {o: counter.empty(s, k) for o in specs}
-        return cls(log.actions, log.segments, specs, empty, {}, Lineage(), half_life_days, counter=counter)
+        outcomes = {o: m.spec for o, m in log.outcomes.items()}
+        return cls(
+            actions=log.actions,
+            segments=log.segments,
+            outcomes=outcomes,
+            sums={o: counter.empty(len(log.segments), log.actions.k) for o in outcomes},
+            watermarks={},
+            lineage=Lineage(),
+            half_life_days=half_life_days,
+            counter=counter,
+        )
 
     def update(self, log: Log, model: str) -> Evidence[S]:
         """With the rows of ``log`` whose outcomes have matured since the last time.
@@ -83,40 +83,40 @@ class Evidence(Generic[S]):
         LogError
             The log has other actions or outcomes.
         """
-        now, log = self.facing(log)
-        fresh = {o: now.fresh(log, o) for o in log.outcomes}
-        parts = {o: self.counter.of(log, o, rows, now.weight(log, rows)) for o, rows in fresh.items()}
-        return now.added(log, parts, model)
+        evidence, log = self.align(log)
+        uncounted = {o: evidence.uncounted(log, o) for o in log.outcomes}
+        sums = {o: self.counter.from_rows(log, o, rows, evidence.weight(log, rows)) for o, rows in uncounted.items()}
+        return evidence.add(log, sums, model)
 
-    def facing(self, log: Log) -> tuple[Evidence[S], Log]:
-        """The same evidence over the tree, and at the time, of a log too, and the log on that tree.
+    def align(self, log: Log) -> tuple[Evidence[S], Log]:
+        """The evidence and a log over one tree, the evidence as old as it is at the time of the log.
 
         Raises
         ------
         LogError
             The log has other actions or outcomes.
         """
-        now = self.over(self._checked(log).segments).at(_newest(log))
-        return now, _onto(log, now.segments)
+        evidence = self.extend(self._checked(log).segments).decay(_newest(log))
+        return evidence, _relocated(log, evidence.segments)
 
-    def fresh(self, log: Log, outcome: str) -> Bool:
+    def uncounted(self, log: Log, outcome: str) -> Bool:
         """(n,) rows whose outcome is known and has not been counted."""
-        return log.outcomes[outcome].known & ~_counted(log, self.watermarks.get(outcome))
+        return log.outcomes[outcome].known & ~_until(log, self.watermarks.get(outcome), unmarked=False)
 
-    def gone(self, log: Log, outcome: str) -> Bool:
+    def counted(self, log: Log, outcome: str) -> Bool:
         """(n,) rows whose outcome is known and, as far as its watermark says, has been counted."""
-        return log.outcomes[outcome].known & _counted(log, self.watermarks.get(outcome), unmarked=True)
+        return log.outcomes[outcome].known & _until(log, self.watermarks.get(outcome), unmarked=True)
 
-    def added(self, log: Log, parts: Mapping[str, S], model: str) -> Evidence[S]:
-        """With the sums of the fresh rows of ``log``, which is facing this evidence."""
+    def add(self, log: Log, sums: Mapping[str, S], model: str) -> Evidence[S]:
+        """With the sums of the uncounted rows of a log that is aligned with this evidence."""
         marks = dict(self.watermarks)
         for o, measured in log.outcomes.items():
             if log.as_of is not None and log.decided_at is not None:
-                marks[o] = max(log.as_of - measured.spec.window_us, marks.get(o, EVER))
-        sums = {o: x.plus(parts[o]) for o, x in self.sums.items()}
-        return replace(self, sums=sums, watermarks=marks, lineage=_lineage(self.lineage, log, model))
+                marks[o] = max(log.as_of - measured.spec.window_us, marks.get(o, EARLIEST_US))
+        total = {o: x.plus(sums[o]) for o, x in self.sums.items()}
+        return replace(self, sums=total, watermarks=marks, lineage=trained_on(log, model, self.lineage))
 
-    def merge(self, other: Evidence[S]) -> Evidence[S]:
+    def merge(self, shard: Evidence[S]) -> Evidence[S]:
         """Of two disjoint shards of users: with sums by user, exactly that of the whole.
 
         Raises
@@ -124,15 +124,16 @@ class Evidence(Generic[S]):
         LogError
             Other actions, outcomes or half-lives, or shards read as of different times.
         """
-        same = other.actions.names == self.actions.names and dict(other.outcomes) == dict(self.outcomes)
-        if not same or other.half_life_days != self.half_life_days:
+        mergeable = shard.actions.names == self.actions.names and dict(shard.outcomes) == dict(self.outcomes)
+        if not mergeable or shard.half_life_days != self.half_life_days:
             raise LogError("shards with other actions or outcomes", "merge", "fit all shards with one spec")
-        if dict(other.watermarks) != dict(self.watermarks):
+        if dict(shard.watermarks) != dict(self.watermarks):
             raise LogError("shards read as of different times", "merge", "set [log] as_of to one date for all")
-        segments = self.segments.union(other.segments)
-        a = self.over(segments).at(other.reference_us)
-        b = other.over(segments).at(self.reference_us)
-        return replace(a, sums={o: a.sums[o].plus(b.sums[o]) for o in a.sums}, lineage=_later(a.lineage, b.lineage))
+        segments = self.segments.union(shard.segments)
+        a = self.extend(segments).decay(shard.reference_us)
+        b = shard.extend(segments).decay(self.reference_us)
+        lineage = until_latest(a.lineage, b.lineage)
+        return replace(a, sums={o: a.sums[o].plus(b.sums[o]) for o in a.sums}, lineage=lineage)
 
     def forget(self, log: Log) -> Evidence[S]:
         """Without the rows of ``log``, which had been counted, as for a request to delete a user's data.
@@ -145,12 +146,13 @@ class Evidence(Generic[S]):
         LogError
             Other actions or outcomes, or rows that cannot have been counted.
         """
-        grown = self.over(self._checked(log).segments)
-        log = _onto(log, grown.segments)
-        gone = {o: grown.gone(log, o) for o in log.outcomes}
-        return grown.without({o: self.counter.of(log, o, rows, grown.weight(log, rows)) for o, rows in gone.items()})
+        evidence = self.extend(self._checked(log).segments)
+        log = _relocated(log, evidence.segments)
+        counted = {o: evidence.counted(log, o) for o in log.outcomes}
+        sums = {o: self.counter.from_rows(log, o, rows, evidence.weight(log, rows)) for o, rows in counted.items()}
+        return evidence.subtract(sums)
 
-    def without(self, parts: Mapping[str, S]) -> Evidence[S]:
+    def subtract(self, sums: Mapping[str, S]) -> Evidence[S]:
         """Without the sums of some counted rows.
 
         Raises
@@ -158,24 +160,25 @@ class Evidence(Generic[S]):
         LogError
             There are more rows in the sums than had been counted.
         """
-        sums = {o: x.minus(parts[o]) for o, x in self.sums.items()}
-        for o, left in sums.items():
-            if left.n.min() < -1e-6:
-                node, a = np.unravel_index(int(left.n.argmin()), left.n.shape)
+        remainder = {o: x.minus(sums[o]) for o, x in self.sums.items()}
+        for o, difference in remainder.items():
+            n = difference.n
+            if n.min() < -ROUNDING:
+                node, a = np.unravel_index(int(n.argmin()), n.shape)
                 cell = f"{self.segments.paths[node] or 'the root'}, {self.actions.names[a]}"
                 raise LogError(f"more rows to forget than were counted in {cell}", o, "forget counted rows once")
-        return replace(self, sums={o: x.clipped() for o, x in sums.items()})
+        return replace(self, sums={o: x.clipped() for o, x in remainder.items()})
 
-    def over(self, segments: Segments) -> Evidence[S]:
+    def extend(self, segments: Segments) -> Evidence[S]:
         """The same evidence over the union with another tree."""
         union = self.segments.union(segments)
         if union.paths == self.segments.paths:
             return self
-        to, s = union.locate(self.segments), len(union)
-        return replace(self, segments=union, sums={o: x.moved(to, s) for o, x in self.sums.items()})
+        position, s = union.locate(self.segments), len(union)
+        return replace(self, segments=union, sums={o: x.moved(position, s) for o, x in self.sums.items()})
 
-    def at(self, time_us: int | None) -> Evidence[S]:
-        """The same evidence seen from a later time: older by that much."""
+    def decay(self, time_us: int | None) -> Evidence[S]:
+        """The same evidence seen from a later time, when its rows are older by that much."""
         if self.half_life_days is None or time_us is None:
             return self
         since = time_us if self.reference_us is None else self.reference_us
@@ -183,7 +186,7 @@ class Evidence(Generic[S]):
         return replace(self, reference_us=max(since, time_us), sums={o: x.times(share) for o, x in self.sums.items()})
 
     def weight(self, log: Log, rows: Bool) -> F64 | None:
-        """(r,) what each of the chosen rows counts at the reference; None for 1."""
+        """(r,) what each of the chosen rows counts at the reference; None where all count 1."""
         if self.half_life_days is None or log.decided_at is None or self.reference_us is None:
             return None
         age_days = (self.reference_us - log.decided_at[rows]) / DAY_US
@@ -202,44 +205,20 @@ class Evidence(Generic[S]):
         return log
 
 
-def _counted(log: Log, mark: int | None, *, unmarked: bool = False) -> Bool:
-    """(n,) rows at or before the watermark; where there is none, ``unmarked``."""
-    if mark is None or log.decided_at is None:
+def _until(log: Log, mark_us: int | None, *, unmarked: bool) -> Bool:
+    """(n,) rows decided at or before the watermark; where there is none, ``unmarked`` for all."""
+    if mark_us is None or log.decided_at is None:
         return np.full(log.n, unmarked)
-    return log.decided_at <= mark
+    return log.decided_at <= mark_us
 
 
 def _newest(log: Log) -> int | None:
+    """The time as of which a log was read, or of its newest decision: µs UTC."""
     if log.as_of is not None or log.decided_at is None or log.n == 0:
         return log.as_of
     return int(log.decided_at.max())
 
 
-def _onto(log: Log, segments: Segments) -> Log:
+def _relocated(log: Log, segments: Segments) -> Log:
+    """The log on a larger tree."""
     return replace(log, segments=segments, segment=segments.locate(log.segments)[log.segment])
-
-
-@cache
-def _package() -> str:
-    """The version of tactful: looked up once, since that reads a file."""
-    return version("tactful")
-
-
-def _later(a: Lineage, b: Lineage) -> Lineage:
-    """The first, with the later end of training: rows of either part are in-sample."""
-    ends = [x.trained_until for x in (a, b) if x.trained_until is not None]
-    return replace(a, trained_until=max(ends, default=None))
-
-
-def _lineage(earlier: Lineage, log: Log, model: str) -> Lineage:
-    until = None if log.decided_at is None or log.n == 0 else int(log.decided_at.max()) + 1
-    part = log.part
-    lineage = Lineage(
-        log=log.fingerprint(),
-        split_salt=part.salt if part else "",
-        split_share=part.share if part else 0.0,
-        trained_until=until,
-        model=model,
-        package=_package(),
-    )
-    return _later(lineage, earlier)

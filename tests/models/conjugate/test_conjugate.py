@@ -34,7 +34,7 @@ def expected_of(posterior, log, outcome):
     """(means per decision, sds, strengths), each (s, k), by the reference with the posterior's own κ."""
     rows, kind, k = plain_rows(log, outcome), KINDS[outcome], log.actions.k
     paths = posterior.segments.paths
-    kappas = posterior._fitted[outcome].cells.kappa
+    kappas = posterior._fits[outcome].cells.kappa
     cells = reference.posterior(rows, paths, k, kappas, kind, disperse=posterior.model.dispersion)
     trials = dict.fromkeys(cells, 1.0)
     if outcome == "opens":
@@ -81,7 +81,7 @@ def test_the_strength_of_a_level_maximises_its_marginal_likelihood(outcome):
     log = random_log(4, users=80, periods=5, outcomes=ALL, paths=("a", "b", "c", "d"))
     posterior = Conjugate().fit(log)
     rows, kind, k = plain_rows(log, outcome), KINDS[outcome], 3
-    root, leaf = posterior._fitted[outcome].cells.kappa
+    root, leaf = posterior._fits[outcome].cells.kappa
     sigma2, scale, paths = reference.noise(rows), reference.dispersion(rows, kind), posterior.segments.paths
 
     def score(kappa):

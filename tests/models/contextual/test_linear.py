@@ -14,8 +14,9 @@ from logs import GRID, PLAIN, START, WEEK, random_log
 from reference import linear as reference
 from tactful.core.segments import Segments
 from tactful.errors import LogError, SpecError
-from tactful.models.contextual.context_sample import MOST
+from tactful.models.contextual.context_sample import MAX_SAMPLED_CONTEXTS
 from tactful.models.contextual.linear import Linear
+from tactful.models.contextual.logistic import Logistic
 
 OPTIONS = [{}, {"pooled": True}, {"action_features": True}, {"pooled": True, "action_features": True}]
 AS_OF = START + 2910 * WEEK
@@ -263,14 +264,23 @@ def test_columns_are_found_by_name():
     close(Linear().fit(swapped, features=fit.features), fit)
 
 
+@pytest.mark.parametrize("model", [Linear(), Logistic(strength=3.0)], ids=["linear", "logistic"])
+def test_columns_need_not_lie_together_in_memory(model):
+    """A simulated log is a view of a larger table: its users are a strided column."""
+    log = context_log(1, users=20, outcomes=("engaged",), as_of=AS_OF)
+    strided = replace(log, user=np.repeat(log.user, 2)[::2])
+    assert not strided.user.flags.c_contiguous
+    np.testing.assert_array_equal(model.fit(strided).mean("engaged"), model.fit(log).mean("engaged"))
+
+
 def test_the_sample_is_the_same_in_any_order_and_keeps_its_cap():
     log = context_log(1, users=2000, periods=4, outcomes=("spend",), as_of=AS_OF)
     fit = Linear().fit(log)
-    assert len(fit.sample[0]) == MOST < log.n
+    assert len(fit.sample[0]) == MAX_SAMPLED_CONTEXTS < log.n
     a, b = (Linear().fit(log.take(log.user % 2 == i), features=fit.features) for i in range(2))
     for merged in (a.merge(b), b.merge(a), fit.update(log)):
         np.testing.assert_array_equal(merged.sample[1], fit.sample[1])
-    share = np.bincount(fit.sample[0], minlength=len(fit.segments)) / MOST
+    share = np.bincount(fit.sample[0], minlength=len(fit.segments)) / MAX_SAMPLED_CONTEXTS
     np.testing.assert_allclose(share, fit.decisions / log.n, atol=0.04)  # 5 standard errors
 
 
@@ -304,7 +314,7 @@ def covered(model, seeds, **world):
         own[..., 1:] *= scale / 10.0 ** np.arange(2)
         own[..., 0] += theta[..., 1:] @ ((centre - 3.0) / 10.0 ** np.arange(2))
         design = fit.features.design(fit.sample[1])
-        rows = fit.kept.by_node(fit.segments)
+        rows = fit.contexts.by_node(fit.segments)
         truth = np.stack([own[v] @ design[r].mean(0) for v, r in enumerate(rows)])
         half = 1.6449 * fit.sd(o)
         means.append(np.mean(np.abs(fit.mean(o) - truth)[1:] <= half[1:]))

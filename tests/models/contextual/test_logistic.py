@@ -85,7 +85,7 @@ def test_the_mean_over_contexts_and_its_draws_agree(outcome):
     fit = Logistic().fit(context_log(2))
     bank, z = fit.bank(outcome, 1000, 1), fit.features.design(fit.sample[1])
     drawn = fit.draws(outcome, 1000, 1)
-    for v, rows in enumerate(fit.kept.by_node(fit.segments)):
+    for v, rows in enumerate(fit.contexts.by_node(fit.segments)):
         eta = np.einsum("rd,mad->mra", z[rows], bank[:, v])
         each = np.exp(eta) if fit.link(outcome) == "log" else 1 / (1 + np.exp(-eta))
         exact = each.mean(1) * fit.scale(outcome)[v]
@@ -211,7 +211,7 @@ def test_credible_intervals_of_rates_cover(model):
         log, theta = effects_log(seed, kind="binary", users=300)
         fit = model.fit(log)
         z = np.concatenate((np.ones((len(fit.sample[0]), 1)), (fit.sample[1] - 3.0) / [1.0, 10.0]), 1)
-        for v, rows in enumerate(fit.kept.by_node(fit.segments)):
+        for v, rows in enumerate(fit.contexts.by_node(fit.segments)):
             truth = (1 / (1 + np.exp(-z[rows] @ theta[v].T))).mean(0)
             share.append(np.mean(np.abs(fit.mean("engaged")[v] - truth) <= 1.6449 * fit.sd("engaged")[v]) if v else 0.9)
     assert 0.85 <= np.mean(share) <= 0.95

@@ -11,10 +11,10 @@ from logs import JIT
 from reference import hierarchical as reference
 from tactful.core.actions import ActionSpace
 from tactful.core.segments import Segments
-from tactful.models.hierarchical.action_kernel import Geometry, covariances, defaults, extended, gradient
-from tactful.models.hierarchical.laplace import Problem, evidence_slope, mode
+from tactful.models.hierarchical.action_kernel import ActionGeometry, covariances, defaults, extended, gradient
+from tactful.models.hierarchical.laplace import CellProblem, evidence_slope, mode
 from tactful.models.likelihoods import Binomial, Likelihood, Normal, Poisson
-from tactful.models.tree.draws import Latent, draw, normals
+from tactful.models.tree.draws import TreeGaussian, draw, normals
 from tactful.models.tree.message_passing import Tree, spread
 
 SPACE = ActionSpace.grid(["08:00", "12:00", "19:30"], [1, 3])
@@ -37,13 +37,13 @@ def problem(kind, paths, actions=SPACE, seed=0, most=40):
     }[kind]()
     theta = defaults(int(tree.depths.max()) + 1)
     theta += rng.normal(0, 0.2, theta.size)
-    return tree, theta, Problem(Tree.of(tree), KINDS[kind], y, t, CENTRE)
+    return tree, theta, CellProblem(Tree.from_segments(tree), KINDS[kind], y, t, CENTRE)
 
 
 @pytest.mark.parametrize("actions", [SPACE, NAMED], ids=["grid", "named"])
 def test_covariances_are_the_references_pair_by_pair(actions):
     theta = defaults(3) + np.linspace(-0.3, 0.3, 11)
-    K = covariances(Geometry.of(actions), theta)
+    K = covariances(ActionGeometry.from_actions(actions), theta)
     for d in range(3):
         sds = np.exp(theta[2 + 3 * d : 5 + 3 * d])
         space = actions.names, actions.slots, actions.frequencies
@@ -57,7 +57,7 @@ def test_covariances_are_the_references_pair_by_pair(actions):
 @pytest.mark.parametrize("kind", KINDS)
 def test_mode_variances_and_evidence_are_those_of_the_dense_gaussian(kind, paths, actions):
     tree, theta, known = problem(kind, paths, actions)
-    K = covariances(Geometry.of(actions), theta)
+    K = covariances(ActionGeometry.from_actions(actions), theta)
     prior = reference.joint(tree.parents, tree.depths, K)
     f, C, evidence = reference.laplace(kind, prior, known.y.ravel(), known.t.ravel(), CENTRE)
     found = mode(known, K)
@@ -72,7 +72,7 @@ def test_mode_variances_and_evidence_are_those_of_the_dense_gaussian(kind, paths
 def test_the_curvature_at_the_mode_is_that_of_finite_differences(kind):
     """The Hessian of −ln p(y, f) by differences of its gradient, inverted: the covariance to 1e-6."""
     tree, theta, known = problem(kind, TREES[0], NAMED)
-    K = covariances(Geometry.of(NAMED), theta)
+    K = covariances(ActionGeometry.from_actions(NAMED), theta)
     prior = reference.joint(tree.parents, tree.depths, K)
     found = mode(known, K)
     inverse, y, t = np.linalg.inv(prior), known.y.ravel(), known.t.ravel()
@@ -91,7 +91,7 @@ def test_the_curvature_at_the_mode_is_that_of_finite_differences(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_slope_of_the_evidence_is_that_of_finite_differences(kind, actions):
     _, theta, known = problem(kind, TREES[0], actions)
-    geometry = Geometry.of(actions)
+    geometry = ActionGeometry.from_actions(actions)
 
     def evidence(x):
         return mode(known, covariances(geometry, x)).evidence
@@ -106,7 +106,7 @@ def test_the_slope_of_the_evidence_is_that_of_finite_differences(kind, actions):
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_seen_leaves_the_prior_and_much_seen_leaves_the_data(kind):
     _, theta, known = problem(kind, TREES[0])
-    K = covariances(Geometry.of(SPACE), theta)
+    K = covariances(ActionGeometry.from_actions(SPACE), theta)
     nothing = mode(known._replace(y=known.y * 0, t=known.t * 0), K)
     np.testing.assert_allclose(nothing.f, CENTRE)
     variance = spread(known.tree, K, nothing.messages.precision).variance
@@ -121,8 +121,8 @@ def test_nothing_seen_leaves_the_prior_and_much_seen_leaves_the_data(kind):
 def test_newton_is_damped_where_a_full_step_would_overshoot():
     """A wide prior and cells of one kind only: the plain Newton step from the centre lowers the objective."""
     tree = Segments.of(["a"])
-    known = Problem(Tree.of(tree), Poisson(), np.full((2, 5), 5e6), np.full((2, 5), 10.0), -8.0)
-    K = covariances(Geometry.of(ActionSpace.grid(["08:00"], [1, 2, 3, 5])), defaults(2) + 2.0)
+    known = CellProblem(Tree.from_segments(tree), Poisson(), np.full((2, 5), 5e6), np.full((2, 5), 10.0), -8.0)
+    K = covariances(ActionGeometry.from_actions(ActionSpace.grid(["08:00"], [1, 2, 3, 5])), defaults(2) + 2.0)
     found = mode(known, K)
     assert found.converged
     assert 5 < found.steps < 50
@@ -148,11 +148,12 @@ def test_moments_of_the_response_are_the_integrals(mean, sd):
 def test_draws_have_the_dense_covariance_over_actions_and_segments():
     """20,000 draws of 9 × 7 latents: every entry of the correlation within 5.5 of its standard errors."""
     tree, theta, known = problem("gaussian", TREES[0], seed=2)
-    K = covariances(Geometry.of(SPACE), theta)
+    K = covariances(ActionGeometry.from_actions(SPACE), theta)
     prior = reference.joint(tree.parents, tree.depths, K)
     f, C, _ = reference.laplace("gaussian", prior, known.y.ravel(), known.t.ravel(), CENTRE)
     found, m = mode(known, K), 20_000 if JIT else 400
-    bank = draw(known.tree, Latent(K, found.messages.precision, found.f, known.likelihood, 1), m=m, seed=5)
+    latent = TreeGaussian(K=K, M=found.messages.precision, f=found.f, likelihood=known.likelihood, stream=1)
+    bank = draw(known.tree, latent, m=m, seed=5)
     standard = (bank.reshape(m, -1) - f) / np.sqrt(C.diagonal())
     np.testing.assert_allclose(standard.mean(0), 0, atol=5.5 / np.sqrt(m))
     expected = C / np.sqrt(np.outer(C.diagonal(), C.diagonal()))

@@ -1,1 +1,1 @@
-"""Conjugate cells."""
+"""Separate conjugate cells, whose priors come from the parent segment."""

@@ -1,4 +1,4 @@
-"""Empirical Bayes up the segment tree: each node's prior is its parent without it."""
+"""Empirical Bayes down the segment tree: each node's prior is what its parent knows without the node."""
 
 from __future__ import annotations
 
@@ -10,63 +10,80 @@ from scipy.optimize import minimize_scalar
 from tactful.core.arrays import F64, I64
 from tactful.core.segments import Segments
 from tactful.models.conjugate.families import Family
-from tactful.models.sufficient_statistics import up
+from tactful.models.sufficient_statistics import TINY, subtree_sums
 
-KAPPA_0 = 30.0  # centre of the weak prior on a level's strength, in observations
-LOG_SD = 3.0
+KAPPA_CENTRE = 30.0  # of the weak prior on a level's strength, in observations
+KAPPA_LOG_SD = 3.0  # of that prior, on the scale of logarithms
+KAPPA_RANGE = (0.3, 1e7)  # observations
+KAPPA_TOLERANCE = 1e-3  # of the logarithm of a strength
 
 
-class Cells(NamedTuple):
-    """Posterior of every (node, action): mean (s, k), strength (s, k), and the strength of each level's prior."""
+class ShrunkCells(NamedTuple):
+    """Posterior of every (node, action): mean (s, k), strength (s, k), and the strength κ of each level's prior."""
 
     mean: F64
     strength: F64
     kappa: tuple[float, ...]
 
 
-def shrink(family: Family, y: F64, t: F64, segments: Segments) -> Cells:
-    """Posterior cells from sums by node (s, k): totals ``y`` over sizes ``t``, already divided by the dispersion.
+def shrink(family: Family, y: F64, t: F64, segments: Segments) -> ShrunkCells:
+    """Posterior cells from the sums of each node.
 
     A node's prior has the mean of its parent's posterior *without the node's own data*, and the strength
     1/(1/κ_level + 1/n_parent): similarity within the level, limited by what the parent knows. κ_level maximises
     the marginal likelihood of the level's cells (under a wide log-normal prior). Reference: Gelman et al. 2013, ch. 5.
+
+    Parameters
+    ----------
+    family
+        The conjugate family of the outcome.
+    y, t
+        (s, k) totals over sizes at each node itself, already divided by the dispersion.
+    segments
+        The tree of s nodes.
     """
     parents, depths = segments.parents, segments.depths
-    y, t = up(y, parents), up(t, parents)
-    overall = family.inside(np.full_like(y[0], y[0].sum() / max(float(t[0].sum()), 1e-300)))
+    y, t = subtree_sums(y, parents), subtree_sums(t, parents)
+    overall = family.inside(np.full_like(y[0], y[0].sum() / max(float(t[0].sum()), TINY)))
     mean, strength = np.empty_like(y), np.empty_like(y)
-    prior_mean, prior_n = mean.copy(), strength.copy()
+    prior_mean, prior_strength = mean.copy(), strength.copy()
     kappas: list[float] = []
     for depth in range(int(depths.max()) + 1):
         level = np.flatnonzero(depths == depth)
+        # The prior's mean, and how well the parent knows it: the root has the mean over everything.
         if depth == 0:
-            m, known = overall[None, :], np.full((1, y.shape[1]), np.inf)
+            m, parent_strength = overall[None, :], np.full((1, y.shape[1]), np.inf)
         else:
-            m, known = _without(prior_mean, prior_n, y, t, parents, level)
+            m, parent_strength = _parent_without_node(prior_mean, prior_strength, y, t, parents, level)
             m = family.inside(m)
-        kappa = _strength(family, y[level], t[level], m, known)
+        # How alike the nodes of this level are.
+        kappa = _level_strength(family, y[level], t[level], m, parent_strength)
         kappas.append(kappa)
-        prior_mean[level], prior_n[level] = m, 1 / (1 / kappa + 1 / known)
-        strength[level] = prior_n[level] + t[level]
-        mean[level] = (prior_n[level] * m + y[level]) / strength[level]
-    return Cells(family.inside(mean), strength, tuple(kappas))
+        # Prior and data together.
+        prior_mean[level], prior_strength[level] = m, 1 / (1 / kappa + 1 / parent_strength)
+        strength[level] = prior_strength[level] + t[level]
+        mean[level] = (prior_strength[level] * m + y[level]) / strength[level]
+    return ShrunkCells(family.inside(mean), strength, tuple(kappas))
 
 
-def _without(prior_mean: F64, prior_n: F64, y: F64, t: F64, parents: I64, level: I64) -> tuple[F64, F64]:
-    """(l, k) mean and strength of each node's parent, computed without the node's own data."""
-    above = parents[level]
-    rest = np.maximum(t[above] - t[level], 0)
-    known = prior_n[above] + rest
-    return (prior_n[above] * prior_mean[above] + y[above] - y[level]) / known, known
+def _parent_without_node(
+    prior_mean: F64, prior_strength: F64, y: F64, t: F64, parents: I64, level: I64
+) -> tuple[F64, F64]:
+    """(l, k) mean and strength of the parent of each of the nodes ``level`` (l,), without the node's own data."""
+    parent = parents[level]
+    siblings_t = np.maximum(t[parent] - t[level], 0)
+    strength = prior_strength[parent] + siblings_t
+    return (prior_strength[parent] * prior_mean[parent] + y[parent] - y[level]) / strength, strength
 
 
-def _strength(family: Family, y: F64, t: F64, mean: F64, known: F64) -> float:
-    """κ of one level, by maximum marginal likelihood."""
+def _level_strength(family: Family, y: F64, t: F64, mean: F64, parent_strength: F64) -> float:
+    """κ of one level of l nodes by maximum marginal likelihood; all arrays are (l, k)."""
 
     def loss(log_kappa: float) -> float:
-        kappa: F64 = np.reciprocal(np.exp(-log_kappa) + 1 / known)
+        kappa: F64 = np.reciprocal(np.exp(-log_kappa) + 1 / parent_strength)
         fit = float(np.sum(family.log_marginal(y, t, mean, kappa)))
-        return 0.5 * ((log_kappa - np.log(KAPPA_0)) / LOG_SD) ** 2 - fit
+        return 0.5 * ((log_kappa - np.log(KAPPA_CENTRE)) / KAPPA_LOG_SD) ** 2 - fit
 
-    found = minimize_scalar(loss, bounds=(np.log(0.3), np.log(1e7)), method="bounded", options={"xatol": 1e-3})
-    return float(np.exp(found.x))
+    bounds = np.log(KAPPA_RANGE[0]), np.log(KAPPA_RANGE[1])
+    optimum = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": KAPPA_TOLERANCE})
+    return float(np.exp(optimum.x))

@@ -1,13 +1,13 @@
 """Conjugate families, all in one form: a cell's posterior is a mean m with a strength n.
 
-Given prior (m₀, κ) and data with total y over size t, m = (κ m₀ + y)/(κ + t) and n = κ + t, for
-Beta(mn, (1 − m)n) of a rate, Gamma(mn, n) of a count, and N(m, σ²/n) of a real mean.
+Given the prior (m₀, κ) and data with total y over size t, m = (κ m₀ + y)/(κ + t) and n = κ + t, for Beta(mn, (1 − m)n)
+of a rate, Gamma(mn, n) of a count, and N(m, σ²/n) of a real mean. Reference: Gelman et al. 2013, sections 2.4 to 2.6.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, final
 
 import numpy as np
 from scipy.special import betaln, gammaln
@@ -15,6 +15,8 @@ from scipy.special import betaln, gammaln
 from tactful.core.arrays import F64
 from tactful.core.outcomes import Outcome
 from tactful.kernels import bank
+
+INTERIOR = 1e-9  # how near a mean may come to the edge of its range
 
 
 class Family(Protocol):
@@ -25,24 +27,43 @@ class Family(Protocol):
         ...
 
     def log_marginal(self, y: F64, t: F64, mean: F64, kappa: F64) -> F64:
-        """Log marginal likelihood of (y, t) under the prior, up to what does not depend on the prior."""
+        """Log marginal likelihood of the data of each cell, up to what does not depend on the prior.
+
+        Parameters
+        ----------
+        y, t
+            Totals over sizes.
+        mean, kappa
+            Of the prior: its mean, and its strength in observations.
+        """
         ...
 
     def variance(self, mean: F64, strength: F64) -> F64:
-        """Posterior variance."""
+        """Posterior variance of each cell's mean."""
         ...
 
     def draws(self, mean: F64, strength: F64, seed: int, stream: int, out: F64) -> None:
-        """Fill ``out`` (m, c) with draws of c cells."""
+        """Fill ``out`` with draws of c cells.
+
+        Parameters
+        ----------
+        mean, strength
+            (c,) of the posterior.
+        seed, stream
+            Draws are a function of these and of their position in ``out``.
+        out
+            (m, c).
+        """
         ...
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Beta:
     """A rate in (0, 1)."""
 
     def inside(self, mean: F64) -> F64:
-        return np.clip(mean, 1e-9, 1 - 1e-9)
+        return np.clip(mean, INTERIOR, 1 - INTERIOR)
 
     def log_marginal(self, y: F64, t: F64, mean: F64, kappa: F64) -> F64:
         a, b = kappa * mean, kappa * (1 - mean)
@@ -55,12 +76,13 @@ class Beta:
         bank.beta(mean * strength, (1 - mean) * strength, np.uint64(seed), np.uint64(stream), out)
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Gamma:
     """A count per decision."""
 
     def inside(self, mean: F64) -> F64:
-        return np.maximum(mean, 1e-9)
+        return np.maximum(mean, INTERIOR)
 
     def log_marginal(self, y: F64, t: F64, mean: F64, kappa: F64) -> F64:
         a = kappa * mean
@@ -73,20 +95,23 @@ class Gamma:
         bank.gamma(mean * strength, strength, np.uint64(seed), np.uint64(stream), out)
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Gaussian:
-    """A real mean; ``noise`` is the variance of one observation."""
+    """A real mean."""
 
     noise: float
+    """Variance of one observation."""
 
     def inside(self, mean: F64) -> F64:
         return mean
 
     def log_marginal(self, y: F64, t: F64, mean: F64, kappa: F64) -> F64:
-        seen = t > 0
-        spread = self.noise * (1 / kappa + 1 / np.where(seen, t, 1.0))
-        gap = y / np.where(seen, t, 1.0) - mean
-        return np.where(seen, -0.5 * (np.log(spread) + gap * gap / spread), 0.0)
+        has_data = t > 0
+        size = np.where(has_data, t, 1.0)
+        spread = self.noise * (1 / kappa + 1 / size)
+        gap = y / size - mean
+        return np.where(has_data, -0.5 * (np.log(spread) + gap * gap / spread), 0.0)
 
     def variance(self, mean: F64, strength: F64) -> F64:  # noqa: ARG002
         return self.noise / strength
@@ -96,7 +121,7 @@ class Gaussian:
 
 
 def family(outcome: Outcome, noise: float) -> Family:
-    """The family of an outcome's kind; ``noise`` is used by real outcomes alone."""
+    """The family for an outcome's kind; ``noise`` is the variance of one observation of a real outcome."""
     if outcome.kind == "binary" or outcome.has_trials:
         return Beta()
     return Gamma() if outcome.kind == "count" else Gaussian(noise)

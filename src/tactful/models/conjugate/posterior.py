@@ -1,4 +1,4 @@
-"""Conjugate posteriors per (segment, action) and outcome, with empirical-Bayes priors up the segment tree.
+"""Conjugate posteriors per (segment, action) and outcome, with empirical-Bayes priors down the segment tree.
 
 Rates are Beta–Binomial, counts Gamma–Poisson, real outcomes Gaussian; a count out of trials is a rate times
 the mean number of trials of its action.
@@ -8,30 +8,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import numpy as np
 
 from tactful.core.arrays import F64
 from tactful.core.log import Log
-from tactful.models.conjugate.empirical_bayes import Cells, shrink
+from tactful.models.conjugate.empirical_bayes import ShrunkCells, shrink
 from tactful.models.conjugate.families import Family, family
-from tactful.models.counted_posterior import Counting
-from tactful.models.evidence import Evidence
-from tactful.models.sufficient_statistics import Sums
+from tactful.models.counted_posterior import CountedPosterior
+from tactful.models.evidence import CELL_COUNTER, Evidence
+from tactful.models.sufficient_statistics import CellSums
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Conjugate:
-    """Separate conjugate cells that borrow strength from their parent segment.
+    """A model of separate conjugate cells, each of which borrows strength from its parent segment.
 
-    ``dispersion`` divides the sums by the variance inflation that repeating users cause. With
-    ``half_life_days`` old decisions count less, half as much for every half-life.
+    Actions share nothing: it is for actions without hours and frequencies, or whose neighbours have nothing in common.
+    Rates are Beta–Binomial, counts Gamma–Poisson and real outcomes Gaussian.
+
+    Parameters
+    ----------
+    dispersion
+        Divide the sums by the variance inflation that repeating users cause.
+    half_life_days
+        A decision counts half after so many days, a quarter after twice as many, and so on; None counts all alike.
 
     Examples
     --------
-    >>> Conjugate().name
-    'conjugate'
+    >>> import tactful as tt
+    >>> log = tt.World().simulate(200, 4, seed=1).log
+    >>> posterior = tt.Conjugate().fit(log)
+    >>> posterior.mean("engaged").shape == (len(log.segments), log.actions.k)
+    True
+    >>> bool((posterior.sd("engaged") > 0).all())
+    True
     """
 
     dispersion: bool = True
@@ -50,22 +63,28 @@ class Conjugate:
         LogError
             The log has no outcome, or no times by which to forget.
         """
-        return ConjugatePosterior(self, Evidence.none(log, self.half_life_days).update(log, self.name))
+        evidence = Evidence[CellSums].empty(log, CELL_COUNTER, self.half_life_days)
+        return ConjugatePosterior(self, evidence.update(log, self.name))
 
 
-class _Fitted(NamedTuple):
+class _ConjugateFit(NamedTuple):
+    """What follows from the sums of one outcome; ``trials`` (s, k) are those of a mean decision."""
+
     family: Family
-    cells: Cells
-    per_decision: F64
+    cells: ShrunkCells
+    trials: F64
     dispersion: float
 
 
+@final
 @dataclass(frozen=True)
-class ConjugatePosterior(Counting[Sums]):
+class ConjugatePosterior(CountedPosterior[CellSums]):
     """Sums, and what follows from them; frozen: ``update``, ``merge`` and ``forget`` return another."""
 
     model: Conjugate
-    evidence: Evidence[Sums]
+    """The options."""
+    evidence: Evidence[CellSums]
+    """The sums, and which rows are in them."""
 
     def update(self, log: Log) -> ConjugatePosterior:
         """The posterior after the rows of ``log`` that matured since the last time (:meth:`Evidence.update`).
@@ -77,7 +96,7 @@ class ConjugatePosterior(Counting[Sums]):
         """
         return ConjugatePosterior(self.model, self.evidence.update(log, self.model.name))
 
-    def merge(self, other: ConjugatePosterior) -> ConjugatePosterior:
+    def merge(self, shard: ConjugatePosterior) -> ConjugatePosterior:
         """The posterior of two disjoint shards of users; with sums by user, exactly that of the whole.
 
         Raises
@@ -85,7 +104,7 @@ class ConjugatePosterior(Counting[Sums]):
         LogError
             Other actions or outcomes, or shards read as of different times.
         """
-        return ConjugatePosterior(self.model, self.evidence.merge(other.evidence))
+        return ConjugatePosterior(self.model, self.evidence.merge(shard.evidence))
 
     def forget(self, log: Log) -> ConjugatePosterior:
         """The posterior without rows that had been counted (:meth:`Evidence.forget`).
@@ -99,42 +118,42 @@ class ConjugatePosterior(Counting[Sums]):
 
     def mean(self, outcome: str) -> F64:
         """(s, k) posterior mean per decision."""
-        fit = self._fitted[outcome]
-        return fit.cells.mean * fit.per_decision
+        fit = self._fits[outcome]
+        return fit.cells.mean * fit.trials
 
     def sd(self, outcome: str) -> F64:
         """(s, k) posterior standard deviation of the mean per decision."""
-        fit = self._fitted[outcome]
-        return np.sqrt(fit.family.variance(fit.cells.mean, fit.cells.strength)) * fit.per_decision
+        fit = self._fits[outcome]
+        return np.sqrt(fit.family.variance(fit.cells.mean, fit.cells.strength)) * fit.trials
 
     def strength(self, outcome: str) -> F64:
         """(s, k) effective sample size behind the mean, prior included, after the dispersion."""
-        return self._fitted[outcome].cells.strength
+        return self._fits[outcome].cells.strength
 
     def dispersion(self, outcome: str) -> float:
         """The factor by which repeating users inflate the variance; 1 for independent rows."""
-        return self._fitted[outcome].dispersion
+        return self._fits[outcome].dispersion
 
     def converged(self, outcome: str) -> bool:  # noqa: ARG002
         """Whether the fit came to rest; conjugate cells are exact."""
         return True
 
     def draws(self, outcome: str, m: int, seed: int) -> F64:
-        """(m, s, k) draws of the mean per decision; a pure function of the seed."""
-        fit = self._fitted[outcome]
+        """(m, s, k) draws of the mean per decision, independent by cell; the same for the same seed."""
+        fit = self._fits[outcome]
         out = np.empty((m, fit.cells.mean.size))
         stream = tuple(self.outcomes).index(outcome)
         fit.family.draws(fit.cells.mean.ravel(), fit.cells.strength.ravel(), seed, stream, out)
-        return out.reshape(m, *fit.cells.mean.shape) * fit.per_decision
+        return out.reshape(m, *fit.cells.mean.shape) * fit.trials
 
     @cached_property
-    def _fitted(self) -> dict[str, _Fitted]:
+    def _fits(self) -> dict[str, _ConjugateFit]:
         return {o: self._fit(o) for o in self.outcomes}
 
-    def _fit(self, outcome: str) -> _Fitted:
+    def _fit(self, outcome: str) -> _ConjugateFit:
         spec, sums = self.outcomes[outcome], self.sums[outcome]
-        scale = sums.dispersion(spec) if self.model.dispersion else 1.0
+        dispersion = sums.dispersion(spec) if self.model.dispersion else 1.0
         kind = family(spec, sums.noise())
-        cells = shrink(kind, sums.y / scale, sums.t / scale, self.segments)
+        cells = shrink(kind, sums.y / dispersion, sums.t / dispersion, self.segments)
         trials = sums.mean_trials(self.segments, self.actions) if spec.has_trials else np.ones_like(sums.t)
-        return _Fitted(kind, cells, trials, scale)
+        return _ConjugateFit(kind, cells, trials, dispersion)

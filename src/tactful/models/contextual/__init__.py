@@ -1,1 +1,1 @@
-"""Coefficients by segment and action."""
+"""Models whose coefficients, by segment and action, multiply features of a context."""

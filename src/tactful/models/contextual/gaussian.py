@@ -10,79 +10,128 @@ from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64
 from tactful.core.outcomes import Outcome
 from tactful.core.segments import Segments
-from tactful.models.contextual.action_sharing import Sharing, sharing
+from tactful.models.contextual.action_sharing import Sharing, sharing_of
+from tactful.models.contextual.coefficient_fit import CoefficientFit
 from tactful.models.contextual.coefficients import solve
-from tactful.models.contextual.moments import Moments
-from tactful.models.contextual.posterior import Fitted
-from tactful.models.contextual.prior_strength import Grid, Strengths, choose, prior
+from tactful.models.contextual.moments import ContextMoments
+from tactful.models.contextual.prior_strength import StrengthGrid, Strengths, choose, prior
 from tactful.models.contextual.residuals import noise
 from tactful.models.likelihoods import Normal
 from tactful.models.tree.message_passing import Tree
 
-GRID = Grid(tuple(10.0 ** (i / 2) for i in range(9)), Strengths(30.0, 100.0))  # decisions
+DECISION_GRID = StrengthGrid(tuple(10.0 ** (i / 2) for i in range(9)), Strengths(30.0, 100.0))  # decisions
 
 
-class Options(Protocol):
-    """What the contextual models have in common; see :class:`tactful.models.contextual.linear.Linear`."""
+class ContextualOptions(Protocol):
+    """Options that the contextual models have in common; see :class:`tactful.models.contextual.linear.Linear`."""
 
     @property
-    def pooled(self) -> bool: ...
+    def pooled(self) -> bool:
+        """One set of coefficients for all segments."""
+        ...
+
     @property
-    def action_features(self) -> bool: ...
+    def action_features(self) -> bool:
+        """Actions share coefficients through features of their hour and frequency."""
+        ...
+
     @property
-    def strength(self) -> float | None: ...
+    def strength(self) -> float | None:
+        """What the prior is worth; None lets the data choose."""
+        ...
+
+    @property
+    def dispersion(self) -> bool:
+        """Users who repeat inflate the variance."""
+        ...
 
 
-def gaussian(
-    moments: Moments,
-    outcome: Outcome,
-    actions: ActionSpace,
-    segments: Segments,
-    options: Options,
-    known: Strengths | None = None,
-) -> Fitted:
+def fit_gaussian(
+    moments: ContextMoments, outcome: Outcome, actions: ActionSpace, segments: Segments, options: ContextualOptions
+) -> CoefficientFit:
     """The posterior: each action has its own noise, and the prior is worth so many decisions of the common noise.
 
-    The mean of the outcome over all rows is the prior mean of every intercept; an action that makes no trials has a
-    ``scale`` of 0.
+    The mean of the outcome over all rows is the prior mean of every intercept. An action that makes no trials has a
+    ``scale`` of 0. Reference: Bishop 2006, eq. 3.50 to 3.53.
+
+    Parameters
+    ----------
+    moments
+        Sums over the rows of the outcome.
+    outcome
+        Its kind.
+    actions
+        The k actions.
+    segments
+        The tree of s nodes.
+    options
+        Of the model.
     """
-    at = moments.nodes
-    spread = noise(at, outcome)
-    tree = Tree.of(tree_of(segments, options.pooled))
-    arms = sharing(actions, at.rows.shape[-1] - 1, options.action_features)
-    size = float(at.rows[..., 0, 0].sum())
-    centre = float(at.rows[..., 0, -1].sum()) / size if size > 0 else 0.0
-    weight = (spread.dispersion * spread.variance)[:, None]
-    A, b = at.rows[..., :-1, :-1], at.rows[..., :-1, -1]
-    J, h = arms.gather(A / weight[..., None], (b - centre * A[..., 0]) / weight)
-    strengths = known or chosen(options, segments, J, h, arms, 1 / spread.common, GRID)
-    before = prior(arms, 1 / spread.common, strengths)
+    # Noise, and the mean around which coefficients are centred.
+    by_node = moments.nodes
+    residual = noise(by_node, outcome)
+    size = float(by_node.rows[..., 0, 0].sum())
+    centre = float(by_node.rows[..., 0, -1].sum()) / size if size > 0 else 0.0
+    # What the data say of the coefficients, in units of the noise.
+    tree = Tree.from_segments(coefficient_tree(segments, options.pooled))
+    sharing = sharing_of(actions, by_node.rows.shape[-1] - 1, options.action_features)
+    weight = (residual.dispersion * residual.variance)[:, None]
+    A, b = by_node.rows[..., :-1, :-1], by_node.rows[..., :-1, -1]
+    J, h = sharing.gather(A / weight[..., None], (b - centre * A[..., 0]) / weight)
+    # The prior, and the posterior.
+    unit = 1 / residual.common
+    strengths = chosen_strengths(options, segments, J, h, sharing, unit=unit, grid=DECISION_GRID)
+    precisions = prior(sharing, unit, strengths)
     scale = np.ones((len(segments), actions.k))
     if outcome.has_trials:
         scale[:, [f == 0 for f in actions.frequencies]] = 0.0
-    solved = solve(tree, J, h, before)
-    return Fitted(
-        "identity",
-        Normal(1.0),
-        tree,
-        arms,
-        before,
-        strengths,
-        solved,
-        centre,
-        scale,
-        spread.variance,
-        spread.dispersion,
+    return CoefficientFit(
+        link="identity",
+        likelihood=Normal(1.0),
+        tree=tree,
+        sharing=sharing,
+        prior=precisions,
+        strengths=strengths,
+        solution=solve(tree, J, h, precisions),
+        centre=centre,
+        scale=scale,
+        noise=residual.variance,
+        dispersion=residual.dispersion,
     )
 
 
-def tree_of(segments: Segments, pooled: bool) -> Segments:
+def coefficient_tree(segments: Segments, pooled: bool) -> Segments:
     """The tree of coefficients: the root alone where nodes are pooled."""
     return Segments.of([]) if pooled else segments
 
 
-def chosen(options: Options, segments: Segments, J: F64, h: F64, arms: Sharing, unit: float, grid: Grid) -> Strengths:
-    """The strengths that the options give, or those that the data choose."""
+def chosen_strengths(
+    options: ContextualOptions,
+    segments: Segments,
+    J: F64,
+    h: F64,
+    sharing: Sharing,
+    *,
+    unit: float,
+    grid: StrengthGrid,
+) -> Strengths:
+    """The strengths that the options give, or those that the data choose.
+
+    Parameters
+    ----------
+    options
+        Of the model.
+    segments
+        The tree of s nodes.
+    J, h
+        (v, b, p, p) and (v, b, p): what the data of each node say.
+    sharing
+        How the coefficients of the actions hang together.
+    unit
+        The precision of one observation.
+    grid
+        The values to choose from.
+    """
     if options.strength is not None:
         return Strengths(options.strength, options.strength)
-    return choose(tree_of(segments, options.pooled), J, h, arms, unit, grid)
+    return choose(coefficient_tree(segments, options.pooled), J, h, sharing, unit=unit, grid=grid)

@@ -1,4 +1,4 @@
-"""What contextual models ask of logs and options, so that shards add."""
+"""What contextual models ask of logs and options, so that the sums of shards add."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from tactful.core.features import Features
 from tactful.core.log import Log
 from tactful.errors import LogError, PolicyError, SpecError
-from tactful.models.contextual.moments import bad_context
+from tactful.models.contextual.context_rows import context_error
 
 
 def features_of(logs: Sequence[Log]) -> Features:
@@ -23,12 +23,12 @@ def features_of(logs: Sequence[Log]) -> Features:
     names = logs[0].context_names
     if any(log.context_names != names for log in logs):
         raise LogError("shards with other context columns", "fit", "read all shards with one spec")
-    parts = [np.zeros((log.n, len(names))) if log.context is None else log.context for log in logs]
-    context = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    contexts = [np.zeros((log.n, len(names))) if log.context is None else log.context for log in logs]
+    context = contexts[0] if len(contexts) == 1 else np.concatenate(contexts)
     try:
         return Features.of(names, context)
     except PolicyError:  # a centre that is not finite
-        raise bad_context(context, np.ones(len(context), np.bool_)) from None
+        raise context_error(context, np.ones(len(context), np.bool_)) from None
 
 
 def check_strength(strength: float | None) -> None:
@@ -37,7 +37,7 @@ def check_strength(strength: float | None) -> None:
     Raises
     ------
     SpecError
-        It is not.
+        The strength is not finite and positive.
     """
     if strength is not None and not 0 < strength < float("inf"):
         raise SpecError(f"a strength of {strength}", "strength", "choose a positive number, or leave it out")
@@ -49,7 +49,7 @@ def check_mergeable(same_options: bool, same_features: bool) -> None:
     Raises
     ------
     LogError
-        Other options or features.
+        The shards have different options or features.
     """
     if not same_options:
         raise LogError("shards fitted with other options", "merge", "fit all shards with one model")

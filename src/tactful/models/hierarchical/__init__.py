@@ -1,1 +1,1 @@
-"""Gaussian process over actions, pooled over segments."""
+"""The default model: a Gaussian process over actions, pooled over the segment tree."""

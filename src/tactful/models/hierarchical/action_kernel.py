@@ -14,17 +14,18 @@ from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64, Bool
 
 ROOT_SD = (0.7, 1.0, 0.1)  # smooth, constant, nugget: of the root, in units of the latent scale
-LEVEL_SD = (0.4, 0.4, 0.08)  # of every level below it
+LEVEL_SD = (0.4, 0.4, 0.08)  # the same of every level below the root
 LENGTHS = (1.0, 1.2)  # hour (2 sin(πΔh/24)), ln frequency
-NONE_VARIANCE = 4.0  # what more the root does not know of ``none``
-SHARED = 2  # length scales are shared by the levels
-PER_LEVEL = 3
+NONE_VARIANCE = 4.0  # added to the variance of ``none`` at the root
+SHARED_PARAMETERS = 2  # the length scales, which all levels share
+LEVEL_PARAMETERS = 3  # the standard deviations of one level
 
 
-class Geometry(NamedTuple):
-    """Squared distances (k, k) of actions on the circle of hours and in ln frequency; which of them have any.
+class ActionGeometry(NamedTuple):
+    """Squared distances (k, k) of actions on the circle of hours, ``hour``, and in ln frequency, ``octave``.
 
-    ``alike`` (k, k) marks pairs that share the constant, ``placed`` (k, k) pairs that share the smooth part.
+    ``placed`` (k, k) marks pairs that share the smooth part, since both have an hour and a frequency; ``alike`` (k, k)
+    pairs that share the constant, since neither is ``none``.
     """
 
     hour: F64
@@ -33,20 +34,21 @@ class Geometry(NamedTuple):
     alike: Bool
 
     @classmethod
-    def of(cls, actions: ActionSpace) -> Self:
+    def from_actions(cls, actions: ActionSpace) -> Self:
         """The geometry of an action space: plain names share the constant alone.
 
-        >>> geometry = Geometry.of(ActionSpace.grid(["08:00", "20:00"], [1, 3]))
+        >>> geometry = ActionGeometry.from_actions(ActionSpace.grid(["08:00", "20:00"], [1, 3]))
         >>> geometry.hour[1].round(2).tolist(), geometry.alike[0].tolist()
         ([0.0, 0.0, 0.0, 4.0, 4.0], [False, False, False, False, False])
         """
         none = np.array([f == 0 for f in actions.frequencies])
-        sent = np.array([float(f or 1) for f in actions.frequencies])
+        sends = np.array([float(f or 1) for f in actions.frequencies])
         hours = np.array([0.0 if s is None else int(s[:2]) + int(s[3:]) / 60 for s in actions.slots])
-        has = np.array([s is not None and bool(f) for s, f in zip(actions.slots, actions.frequencies, strict=True)])
-        hour = 4 * np.sin(np.pi * (hours[:, None] - hours) / 24) ** 2 * np.outer(has, has)
-        octave = (np.log(sent)[:, None] - np.log(sent)) ** 2 * np.outer(has, has)
-        return cls(hour, octave, np.outer(has, has), np.outer(~none, ~none))
+        timed = np.array([s is not None and bool(f) for s, f in zip(actions.slots, actions.frequencies, strict=True)])
+        placed = np.outer(timed, timed)
+        hour = 4 * np.sin(np.pi * (hours[:, None] - hours) / 24) ** 2 * placed
+        octave = (np.log(sends)[:, None] - np.log(sends)) ** 2 * placed
+        return cls(hour, octave, placed, np.outer(~none, ~none))
 
 
 def defaults(levels: int) -> F64:
@@ -56,13 +58,13 @@ def defaults(levels: int) -> F64:
 
 
 def extended(theta: F64, levels: int) -> F64:
-    """Hyper-parameters for a deeper tree: its new levels have the defaults."""
-    return np.concatenate([theta, defaults(levels)[theta.size :]])[: SHARED + PER_LEVEL * levels]
+    """Hyper-parameters for a tree of so many levels: levels that ``theta`` lacks have the defaults."""
+    return np.concatenate([theta, defaults(levels)[theta.size :]])[: SHARED_PARAMETERS + LEVEL_PARAMETERS * levels]
 
 
-def covariances(geometry: Geometry, theta: F64) -> F64:
-    """(levels, k, k) prior covariance at each level, from the logarithms of the hyper-parameters."""
-    lengths, sds = np.exp(theta[:SHARED]), np.exp(theta[SHARED:]).reshape(-1, PER_LEVEL)
+def covariances(geometry: ActionGeometry, theta: F64) -> F64:
+    """(levels, k, k) prior covariance at each level; ``theta`` holds the logarithms of the hyper-parameters."""
+    lengths, sds = np.exp(theta[:SHARED_PARAMETERS]), np.exp(theta[SHARED_PARAMETERS:]).reshape(-1, LEVEL_PARAMETERS)
     smooth = _smooth(geometry, lengths)
     none = np.diag(~geometry.alike.diagonal()).astype(np.float64)
     out = np.empty((len(sds), *smooth.shape))
@@ -72,24 +74,40 @@ def covariances(geometry: Geometry, theta: F64) -> F64:
     return out
 
 
-def gradient(geometry: Geometry, theta: F64, slope: F64) -> F64:
-    """The gradient in ``theta`` of what has the gradient ``slope`` (levels, k, k) in the covariances."""
-    lengths, sds = np.exp(theta[:SHARED]), np.exp(theta[SHARED:]).reshape(-1, PER_LEVEL)
+def gradient(geometry: ActionGeometry, theta: F64, slope: F64) -> F64:
+    """The chain rule: the gradient in ``theta`` of a function whose gradient in the covariances is ``slope``.
+
+    Parameters
+    ----------
+    geometry
+        Of the k actions.
+    theta
+        (2 + 3 levels,) logarithms of the hyper-parameters.
+    slope
+        (levels, k, k) gradient in the covariances, symmetric.
+
+    Returns
+    -------
+    F64
+        (2 + 3 levels,).
+    """
+    lengths, sds = np.exp(theta[:SHARED_PARAMETERS]), np.exp(theta[SHARED_PARAMETERS:]).reshape(-1, LEVEL_PARAMETERS)
     smooth = _smooth(geometry, lengths)
     none = ~geometry.alike.diagonal()
     out = np.zeros_like(theta)
     for level, (amplitude, constant, nugget) in enumerate(sds**2):
         d = slope[level]
-        alone = float(d.diagonal()[none].sum())
+        of_none = float(d.diagonal()[none].sum())
         out[0] += amplitude * float(np.sum(d * smooth * geometry.hour)) / lengths[0] ** 2
         out[1] += amplitude * float(np.sum(d * smooth * geometry.octave)) / lengths[1] ** 2
-        at = SHARED + PER_LEVEL * level
-        out[at] = 2 * amplitude * (float(np.sum(d * smooth)) + (alone if geometry.placed.any() else 0.0))
-        out[at + 1] = 2 * constant * (float(np.sum(d[geometry.alike])) + alone)
-        out[at + 2] = 2 * nugget * float(np.trace(d))
+        i = SHARED_PARAMETERS + LEVEL_PARAMETERS * level
+        out[i] = 2 * amplitude * (float(np.sum(d * smooth)) + (of_none if geometry.placed.any() else 0.0))
+        out[i + 1] = 2 * constant * (float(np.sum(d[geometry.alike])) + of_none)
+        out[i + 2] = 2 * nugget * float(np.trace(d))
     return out
 
 
-def _smooth(geometry: Geometry, lengths: F64) -> F64:
+def _smooth(geometry: ActionGeometry, lengths: F64) -> F64:
+    """(k, k) correlation of the smooth part."""
     exponent = geometry.hour / lengths[0] ** 2 + geometry.octave / lengths[1] ** 2
     return np.exp(-0.5 * exponent) * geometry.placed

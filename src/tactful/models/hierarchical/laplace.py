@@ -5,21 +5,23 @@ Reference: Rasmussen & Williams 2006, sections 3.4 and 5.5.1.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, final
 
 import numpy as np
 
 from tactful.core.arrays import F64
 from tactful.models.likelihoods import Likelihood
-from tactful.models.tree.message_passing import Tree, Upward, solve, spread, upward
+from tactful.models.tree.message_passing import Messages, Tree, solve, spread, upward
 
-STEPS = 50
-HALVINGS = 60
-TOLERANCE = 1e-8
+MAX_NEWTON_STEPS = 50
+MAX_HALVINGS = 60
+MODE_TOLERANCE = 1e-8  # of a latent
+ASCENT_SLACK = 1e-10  # by which ln p(y, f) may fall in a step, relative to itself: that is rounding
 
 
-class Problem(NamedTuple):
-    """What is known of every cell: totals ``y`` over sizes ``t``, both (s, k), and the prior mean of the root."""
+class CellProblem(NamedTuple):
+    """The data of every cell: totals ``y`` over sizes ``t``, both (s, k); ``centre`` is the prior mean of the root."""
 
     tree: Tree
     likelihood: Likelihood
@@ -28,68 +30,100 @@ class Problem(NamedTuple):
     centre: float
 
 
-class Mode(NamedTuple):
-    """The mode f (s, k) and α = K⁻¹(f − f_parent), the messages there, ln p(y) of Laplace, and whether Newton ended."""
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatentMode:
+    """The mode of the latents, and Laplace's approximation there."""
+
+    f: F64
+    """(s, k) the mode."""
+    alpha: F64
+    """(s, k) α = K⁻¹(f − f_parent)."""
+    messages: Messages
+    """The messages of every node to its parent."""
+    evidence: float
+    """Laplace's ln p(y), up to a constant."""
+    converged: bool
+    """Whether Newton's iteration came to rest within its limit of steps."""
+    steps: int
+    """How many steps it took."""
+
+
+class _Position(NamedTuple):
+    """Latents f (s, k), their α (s, k) and ln p(y, f) there."""
 
     f: F64
     alpha: F64
-    messages: Upward
-    evidence: float
-    converged: bool
-    steps: int
+    joint: float
 
 
-def mode(problem: Problem, K: F64, start: F64 | None = None, tolerance: float = TOLERANCE) -> Mode:
-    """The posterior mode of the latents for the covariances K (levels, k, k), from ``start`` (s, k) where given.
+def mode(problem: CellProblem, K: F64, start: F64 | None = None, tolerance: float = MODE_TOLERANCE) -> LatentMode:
+    """The posterior mode of the latents.
 
-    Newton's step is an exact Gaussian solve of the gradient, so its rounding errors vanish with it; it is halved while
-    ln p(y, f) falls. It ends when no
-    latent moves by more than ``tolerance``. Cost O(steps · nodes · k³).
+    Newton's step is an exact Gaussian solve of the gradient, so that its rounding errors vanish with it. The step is
+    halved while ln p(y, f) falls. Cost O(steps · nodes · k³).
+
+    Parameters
+    ----------
+    problem
+        The data of the cells.
+    K
+        (levels, k, k) prior covariance by level.
+    start
+        (s, k) latents from which to go; by default the prior mean.
+    tolerance
+        The iteration ends when no latent moves by more than that.
     """
     tree, likelihood, y, t, centre = problem
     f = np.full_like(y, centre) if start is None else start
     alpha = _alpha(tree, K, f, centre)
-    joint = likelihood.value(y, t, f) - 0.5 * _quadratic(tree, alpha, f, centre)
-    messages, converged, steps = Upward(np.zeros((0, 0, 0)), 0.0), False, 0
-    while steps < STEPS and not converged:
+    position = _Position(f, alpha, likelihood.value(y, t, f) - 0.5 * _quadratic(tree, alpha, f, centre))
+    messages, converged, steps = Messages(np.zeros((0, 0, 0)), 0.0), False, 0
+    while steps < MAX_NEWTON_STEPS and not converged:
         steps += 1
-        W = likelihood.curvature(t, f)
-        messages = upward(tree, K, W)
+        f, alpha, _ = position
+        messages = upward(tree, K, likelihood.curvature(t, f))
         step = solve(tree, K, messages.precision, likelihood.slope(y, t, f) - _pull(tree, alpha))
-        f, alpha, joint = _line(problem, (f, alpha, joint), step)
+        position = _line_search(problem, position, step)
         converged = float(np.max(np.abs(step[0]))) <= tolerance
-    return Mode(f, alpha, messages, joint - 0.5 * messages.log_det, converged, steps)
+    return LatentMode(
+        f=position.f,
+        alpha=position.alpha,
+        messages=messages,
+        evidence=position.joint - 0.5 * messages.log_det,
+        converged=converged,
+        steps=steps,
+    )
 
 
-def evidence_slope(problem: Problem, K: F64, at: Mode) -> F64:
+def evidence_slope(problem: CellProblem, K: F64, optimum: LatentMode) -> F64:
     """(levels, k, k) gradient of the Laplace evidence in the covariances, the movement of the mode included.
 
     ½ Σ_v (αα ᵀ − (K⁻¹ − K⁻¹ Cov(δ) K⁻¹)) + Σ_v Uαᵀ with U the subtree sums of (I + WΣ)⁻¹ ½ diag(Cov) ℓ‴: eq. 5.21 to
     5.24 of the reference, each as one solve on the tree.
     """
-    known = spread(problem.tree, K, at.messages.precision)
-    shift = 0.5 * known.variance * problem.likelihood.bend(problem.t, at.f)
-    _, U = solve(problem.tree, K, at.messages.precision, shift)
+    marginal = spread(problem.tree, K, optimum.messages.precision)
+    shift = 0.5 * marginal.variance * problem.likelihood.bend(problem.t, optimum.f)
+    _, U = solve(problem.tree, K, optimum.messages.precision, shift)
     out = np.empty_like(K)
     for depth, level in enumerate(problem.tree.levels):
-        alpha, u = at.alpha[level.nodes], U[level.nodes]
+        alpha, u = optimum.alpha[level.nodes], U[level.nodes]
         cross = np.einsum("na,nb->ab", 0.5 * alpha + u, alpha)  # not BLAS, whose threads would wait for each other
-        out[depth] = 0.5 * (cross + cross.T - known.pull[depth])
+        out[depth] = 0.5 * (cross + cross.T - marginal.pull[depth])
     return out
 
 
-def _line(problem: Problem, now: tuple[F64, F64, float], step: tuple[F64, F64]) -> tuple[F64, F64, float]:
+def _line_search(problem: CellProblem, position: _Position, step: tuple[F64, F64]) -> _Position:
     """The furthest of 1, ½, ¼, … of the ``step`` in (f, α) at which ln p(y, f) is not lower."""
     tree, likelihood, y, t, centre = problem
-    f, alpha, joint = now
     share = 1.0
-    for _ in range(HALVINGS):
-        new, pull = f + share * step[0], alpha + share * step[1]
-        value = likelihood.value(y, t, new) - 0.5 * _quadratic(tree, pull, new, centre)
-        if value >= joint - 1e-10 * (1 + abs(joint)):
-            return new, pull, value
+    for _ in range(MAX_HALVINGS):
+        f, alpha = position.f + share * step[0], position.alpha + share * step[1]
+        joint = likelihood.value(y, t, f) - 0.5 * _quadratic(tree, alpha, f, centre)
+        if joint >= position.joint - ASCENT_SLACK * (1 + abs(position.joint)):
+            return _Position(f, alpha, joint)
         share /= 2
-    return now
+    return position
 
 
 def _pull(tree: Tree, alpha: F64) -> F64:
@@ -101,11 +135,12 @@ def _pull(tree: Tree, alpha: F64) -> F64:
 
 
 def _deviations(tree: Tree, f: F64, centre: float) -> list[F64]:
-    """How far each level's nodes are from their parents."""
-    return [f[at.nodes] - (f[at.parents] if d else centre) for d, at in enumerate(tree.levels)]
+    """By level (n, k) how far the nodes are from their parents, and the root from the centre."""
+    return [f[level.nodes] - (f[level.parents] if depth else centre) for depth, level in enumerate(tree.levels)]
 
 
 def _alpha(tree: Tree, K: F64, f: F64, centre: float) -> F64:
+    """(s, k) α = K⁻¹(f − f_parent)."""
     alpha = np.empty_like(f)
     for depth, delta in enumerate(_deviations(tree, f, centre)):
         alpha[tree.levels[depth].nodes] = _solved(K[depth], delta) if delta.any() else 0.0
@@ -119,5 +154,6 @@ def _solved(K: F64, rows: F64) -> F64:
 
 
 def _quadratic(tree: Tree, alpha: F64, f: F64, centre: float) -> float:
+    """(f − centre)ᵀ Σ⁻¹ (f − centre)."""
     deltas = _deviations(tree, f, centre)
-    return sum(float(np.sum(alpha[at.nodes] * delta)) for at, delta in zip(tree.levels, deltas, strict=True))
+    return sum(float(np.sum(alpha[level.nodes] * delta)) for level, delta in zip(tree.levels, deltas, strict=True))

@@ -1,1 +1,1 @@
-"""Message passing on the segment tree."""
+"""Gaussians on the segment tree: exact solves by message passing, and joint draws."""
