@@ -38,6 +38,6 @@ def test_rows_do_not_depend_on_their_neighbours_or_on_threads(monkeypatch):
     order = np.random.default_rng(1).permutation(40)
     np.testing.assert_array_equal(pmfs.best(mean[order], sd[order]), together[order])
     np.testing.assert_array_equal(pmfs.best(mean[7:8], sd[7:8]), together[7:8])
-    monkeypatch.setattr(pmfs, "LEAST", 1)
+    monkeypatch.setattr(pmfs, "MIN_THREAD_ROWS", 1)
     monkeypatch.setattr(parallel, "THREADS", 7)
     np.testing.assert_array_equal(pmfs.best(mean, sd), together)

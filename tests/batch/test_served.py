@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.draw import largest_remainder, served_integers
-from tactful.batch.decide import served
+from tactful.batch.served import serve
 from tactful.core.draw import ONE, to_shares
 from tactful.errors import PolicyError
 
@@ -23,24 +23,24 @@ def test_no_mask_is_the_mask_of_all(weights, uniform):
     shares = largest_remainder([w / total if total > 0 else 1 / len(weights) for w in weights])
     pmf, every = np.array([shares], np.uint64) / ONE, [True] * len(shares)
     expected = served_integers(shares, every, uniform)
-    assert served(pmf, None, uniform)[0].tolist() == expected
-    assert served(pmf, np.array([every]), uniform)[0].tolist() == expected
+    assert serve(pmf, None, uniform)[0].tolist() == expected
+    assert serve(pmf, np.array([every]), uniform)[0].tolist() == expected
 
 
 def test_a_mask_of_many_rows_is_applied_row_by_row():
     rng, shares = np.random.default_rng(4), random_shares(40)
     eligible = rng.random((40, 5)) < 0.4
     eligible[np.arange(40), rng.integers(5, size=40)] = True
-    together = served(shares / ONE, eligible, 0.03).tolist()
+    together = serve(shares / ONE, eligible, 0.03).tolist()
     assert together == [served_integers(s, e, 0.03) for s, e in zip(shares.tolist(), eligible.tolist(), strict=True)]
 
 
 def test_a_row_without_an_eligible_action_is_refused():
     with pytest.raises(PolicyError, match="1 rows have no eligible action"):
-        served(np.full((2, 2), 0.5), np.array([[True, False], [False, False]]), 0.0)
+        serve(np.full((2, 2), 0.5), np.array([[True, False], [False, False]]), 0.0)
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (2, 3), (1, 2)])
 def test_a_mask_of_another_shape_is_refused(shape):
     with pytest.raises(PolicyError, match="mask"):
-        served(np.full((2, 2), 0.5), np.ones(shape, bool), 0.0)
+        serve(np.full((2, 2), 0.5), np.ones(shape, bool), 0.0)

@@ -29,7 +29,7 @@ def test_a_number_and_its_text_are_one_user():
 
 def test_threads_do_not_matter(monkeypatch):
     ids = [f"u{i}" * (i % 60) for i in range(100)]
-    monkeypatch.setattr(keys, "LEAST", 4)
+    monkeypatch.setattr(keys, "MIN_THREAD_ROWS", 4)
     monkeypatch.setattr(parallel, "THREADS", 3)
     assert text_keys(ids) == [user_key(i) for i in ids]
     arms = Arms(0.3, 0.3)

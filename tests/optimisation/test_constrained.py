@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import linprog
 
 from logs import ABSORBING, BINARY, JIT
-from tactful.batch.decide import served
+from tactful.batch.served import serve
 from tactful.core.actions import ActionSpace
 from tactful.core.draw import ONE
 from tactful.core.lineage import Lineage
@@ -70,13 +70,13 @@ def problem(seed, m=200):
 
 def rates(posterior, policy, name):
     """(m,) the aggregate rate of each posterior draw under what is served, from the integers themselves."""
-    pmf = served(policy.pmf(np.arange(len(TREE))), None, policy.uniform) / ONE
+    pmf = serve(policy.pmf(np.arange(len(TREE))), None, policy.uniform) / ONE
     weight = posterior.decisions / posterior.decisions.sum()
     return np.einsum("s,sk,msk->m", weight, pmf, posterior.bank[name])
 
 
 def volume(posterior, policy, slot=None):
-    pmf = served(policy.pmf(np.arange(len(TREE))), None, policy.uniform) / ONE
+    pmf = serve(policy.pmf(np.arange(len(TREE))), None, policy.uniform) / ONE
     weight = posterior.decisions / posterior.decisions.sum()
     sends = np.array([f if slot is None or s == slot else 0 for f, s in zip(GRID.frequencies, GRID.slots, strict=True)])
     return float(weight @ pmf @ sends)

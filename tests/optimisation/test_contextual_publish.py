@@ -10,8 +10,8 @@ import pytest
 from contexts import FEATURES, TREE, Made, people
 from logs import GRID, random_log
 from reference import gauss as reference
-from tactful.batch.decide import served
 from tactful.batch.pmf import context_of, pmf_of
+from tactful.batch.served import serve
 from tactful.core.draw import ONE
 from tactful.core.features import Features
 from tactful.core.outcomes import Limits, Objective
@@ -82,7 +82,7 @@ def test_limits_are_kept_over_the_sample(links, explorer):
     limits = Limits({"opted_out": 0.8 * loose.expected["opted_out"]}, 0.8 * loose.expected["sends_per_period"])
     policy = publish(made, BOTH, limits, explorer=explorer, uniform=0.05, seed=2)
     nodes, context = made.sample
-    pmf = served(pmf_of(policy, nodes, context), None, 0.05) / ONE
+    pmf = serve(pmf_of(policy, nodes, context), None, 0.05) / ONE
     response = np.einsum("mrkd,rd->mrk", made.bank("opted_out", 512, 2)[:, nodes], FEATURES.design(context))
     if links:
         response = 1 / (1 + np.exp(-response))
@@ -116,7 +116,7 @@ def test_expectations_run_over_the_sample():
     made = Made(4, links=LOGISTIC)
     policy = publish(made, BOTH, explorer=Softmax(0.3), uniform=0.1)
     nodes, context = made.sample
-    pmf = served(policy.pmf(nodes, context), None, 0.1) / ONE
+    pmf = serve(policy.pmf(nodes, context), None, 0.1) / ONE
     design = FEATURES.design(context)
     spend = np.einsum("rkd,rd->rk", made.mean_["spend"][nodes], design)
     left = np.mean(
@@ -232,7 +232,7 @@ def test_evaluation_finds_the_columns_by_name(tmp_path):
     for named in (policy, tmp_path):
         found = evaluate(log, named)["target", "spend", "ips"]
         nodes = policy.segments.locate(log.segments)[log.segment]
-        pmf = served(policy.pmf(nodes, log.context[:, ::-1]), None, 0.2) / ONE
+        pmf = serve(policy.pmf(nodes, log.context[:, ::-1]), None, 0.2) / ONE
         weight = pmf[np.arange(log.n), log.action] / log.propensity
         assert found.value == pytest.approx(np.mean(weight * log.outcomes["spend"].value), rel=1e-9)
     assert load(tmp_path).version == policy.version

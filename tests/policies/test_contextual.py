@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from contexts import FEATURES, TREE, Made, bank, contextual, linear, people
 from logs import GRID, JIT, on_terms
 from reference import gauss as reference
-from tactful.batch.decide import served
 from tactful.batch.pmf import pmf_of
+from tactful.batch.served import serve
 from tactful.core.draw import ONE
 from tactful.errors import PolicyError
 from tactful.policies.bank_score import BankScore
@@ -213,7 +213,7 @@ def test_sums_uniform_shares_and_masks_in_a_million_cases(make):
         nodes, context = people(n, start)
         may = rng.random((n, GRID.k)) < 0.6
         may[np.arange(n), rng.integers(GRID.k, size=n)] = True
-        shares = served(pmf_of(policy, nodes, context), may, policy.uniform)
+        shares = serve(pmf_of(policy, nodes, context), may, policy.uniform)
         assert (shares.sum(1) == ONE).all()
         assert (shares[~may] == 0).all()
         floor = np.floor(policy.uniform / may.sum(1) * ONE)

@@ -144,7 +144,7 @@ def test_a_batch_does_not_depend_on_its_size(monkeypatch):
     eligible = np.ones((50, 3), bool)
     eligible[:, 1] = rng.random(50) < 0.5
     whole = decide(policy, *columns, eligible, vectors=True)
-    monkeypatch.setattr("tactful.batch.decide.BLOCK", 7)
+    monkeypatch.setattr("tactful.batch.decide.ROW_BLOCK", 7)
     for a, b in zip(whole, decide(policy, *columns, eligible, vectors=True), strict=True):
         np.testing.assert_array_equal(a, b)
     assert decide(policy, *columns, eligible).shares is None

@@ -10,7 +10,7 @@ from tactful.core.parallel import in_threads
 from tactful.kernels import blake2b
 from tactful.policies.arms import POLICY, Arms
 
-LEAST = 1 << 14  # rows that are worth a thread
+MIN_THREAD_ROWS = 1 << 14  # rows that are worth a thread
 
 
 def text_keys(text: bytes, lengths: I64) -> U64:
@@ -27,7 +27,7 @@ def text_keys(text: bytes, lengths: I64) -> U64:
         start = int(ends[rows.start - 1]) if rows.start else 0
         blake2b.keys(data[start:], ends[rows] - start, out[rows])
 
-    in_threads(work, ends.size, LEAST)
+    in_threads(work, ends.size, MIN_THREAD_ROWS)
     return out
 
 
@@ -35,7 +35,11 @@ def uniforms(user_key: U64, period: I64, key: bytes) -> U32:
     """(n,) the uniforms of decisions, as ``core.draw.uniform``."""
     words = np.frombuffer(key, "<u8").astype(np.uint64)
     out = np.empty(user_key.size, np.uint32)
-    in_threads(lambda rows: blake2b.uniforms(user_key[rows], period[rows], words, out[rows]), user_key.size, LEAST)
+
+    def work(rows: slice) -> None:
+        blake2b.uniforms(user_key[rows], period[rows], words, out[rows])
+
+    in_threads(work, user_key.size, MIN_THREAD_ROWS)
     return out
 
 

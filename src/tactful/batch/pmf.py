@@ -15,8 +15,8 @@ from tactful.policies.exploration_rules import sharpened
 from tactful.policies.linear_score import LinearScore
 from tactful.policies.protocol import Policy, Published
 
-FEW = 8  # rows that are not worth a kernel
-LEAST = 1 << 11  # integrals that are worth a thread
+MIN_KERNEL_ROWS = 8  # fewer are not worth a kernel
+MIN_THREAD_ROWS = 1 << 11  # integrals that are worth a thread
 
 
 def pmf_of(policy: Policy, nodes: I64, context: F64 | None = None) -> F64:
@@ -25,12 +25,21 @@ def pmf_of(policy: Policy, nodes: I64, context: F64 | None = None) -> F64:
     The same to 1e-12, and the same bits where no integral is involved. Nothing depends on the order of rows, on their
     neighbours or on the number of threads.
 
+    Parameters
+    ----------
+    policy
+        Any policy.
+    nodes
+        (n,) nodes of its segment tree.
+    context
+        (n, d) raw contexts in the order of its features; None for a table.
+
     Raises
     ------
     PolicyError
         A contextual policy without contexts, or with values that are not finite.
     """
-    if not isinstance(policy, Contextual) or nodes.size < FEW:
+    if not isinstance(policy, Contextual) or nodes.size < MIN_KERNEL_ROWS:
         return policy.pmf(nodes, context)
     design = policy.design(context)
     if not isinstance(policy.score, LinearScore) or not policy.score.rule.samples:
@@ -43,7 +52,11 @@ def best(mean: F64, sd: F64) -> F64:
     """(n, k) the probability of each of N(mean, sd²), in rows, to be the largest: ``policies.gauss.best``."""
     out = np.empty(mean.shape)
     mean, sd = np.ascontiguousarray(mean), np.ascontiguousarray(sd)
-    in_threads(lambda rows: kernels.best(mean[rows], sd[rows], kernels.TABLE, out[rows]), len(out), LEAST)
+
+    def work(rows: slice) -> None:
+        kernels.best(mean[rows], sd[rows], kernels.TABLE, out[rows])
+
+    in_threads(work, len(out), MIN_THREAD_ROWS)
     for row in np.flatnonzero(out[:, 0] < 0):
         out[row] = gauss.best(mean[row], sd[row])
     return out
@@ -64,11 +77,11 @@ def context_of(policy: Published, log: Log, rows: I64 | slice = slice(None)) -> 
         do = "log it, and name it in [columns] context"
         raise PolicyError(f"the log has no context {first(missing)}, and the policy depends on it", "policy", do)
     assert log.context is not None  # noqa: S101 - it has names
-    found = log.context[rows]
+    context = log.context[rows]
     if names != log.context_names:
-        found = found[:, [log.context_names.index(name) for name in names]]
-    if not np.isfinite(found).all():
-        bad = np.flatnonzero(~np.isfinite(found).all(1))
-        what = f"not finite in {bad.size:,} rows (row {first(bad + 1)})"
+        context = context[:, [log.context_names.index(name) for name in names]]
+    if not np.isfinite(context).all():
+        unusable = np.flatnonzero(~np.isfinite(context).all(1))
+        what = f"not finite in {unusable.size:,} rows (row {first(unusable + 1)})"
         raise PolicyError(what, f"context {', '.join(names)}", "fill it, as in COALESCE(x, 0)")
-    return found
+    return context

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tactful.batch.decide import BLOCK
-from tactful.batch.served import acting
+from tactful.batch.served import ROW_BLOCK, served_pmf
 from tactful.core.arrays import F64, I64
 from tactful.core.log import Log
 from tactful.evaluation.reward_models import RewardModel
@@ -60,9 +59,9 @@ def importance_weights(
         return PolicyWeights(np.ones(log.n), np.array(q_logged).reshape(outcomes, log.n), 0, 1.0)
     weight, q_target = np.empty(log.n), np.empty((outcomes, log.n))
     unsupported, largest = 0, 0.0
-    for start in range(0, log.n, BLOCK):
-        rows = slice(start, start + BLOCK)
-        pmf = acting(policy, log, rows)
+    for start in range(0, log.n, ROW_BLOCK):
+        rows = slice(start, start + ROW_BLOCK)
+        pmf = served_pmf(policy, log, rows)
         weight[rows] = pmf[np.arange(len(pmf)), log.action[rows]] / propensity[rows]
         if model is not None:
             for o in range(outcomes):
@@ -89,9 +88,9 @@ def band_weights(policy: TargetPolicy, log: Log, band: I64) -> PolicyWeights:
     weight, unsupported = np.ones(log.n), 0
     if not isinstance(policy, LoggingPolicy) and log.propensities is not None:
         members = np.eye(int(band.max()) + 1)[band]
-        for start in range(0, log.n, BLOCK):
-            rows = slice(start, start + BLOCK)
-            pmf, logged = acting(policy, log, rows), log.propensities[rows]
+        for start in range(0, log.n, ROW_BLOCK):
+            rows = slice(start, start + ROW_BLOCK)
+            pmf, logged = served_pmf(policy, log, rows), log.propensities[rows]
             weight[rows] = marginal_weights(pmf, logged, band, log.action[rows])
             unsupported += int(np.count_nonzero(((pmf @ members > 0) & (logged @ members == 0)).any(1)))
     return PolicyWeights(weight, np.zeros((len(log.outcomes), log.n)), unsupported)

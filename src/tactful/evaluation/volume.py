@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tactful.batch.decide import BLOCK
-from tactful.batch.served import acting
+from tactful.batch.served import ROW_BLOCK, served_pmf
 from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64
 from tactful.core.log import Log
@@ -49,8 +48,8 @@ def volume(policy: TargetPolicy, log: Log) -> Volume:
             return Volume(log.actions, log.propensities.mean(0), float(log.propensities.max()))
         return Volume(log.actions, np.bincount(log.action, minlength=k) / log.n, 1.0)
     total, largest = np.zeros(k), 0.0
-    for start in range(0, log.n, BLOCK):
-        pmf = acting(policy, log, slice(start, start + BLOCK))
+    for start in range(0, log.n, ROW_BLOCK):
+        pmf = served_pmf(policy, log, slice(start, start + ROW_BLOCK))
         total += pmf.sum(0)
         largest = max(largest, float(pmf.max()))
     return Volume(log.actions, total / log.n, largest)

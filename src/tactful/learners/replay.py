@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tactful.batch.served import acting
+from tactful.batch.served import served_pmf
 from tactful.core.arrays import F64, I64, Bool
 from tactful.core.log import CONTROL, Log
 from tactful.core.outcomes import Objective
@@ -26,25 +26,6 @@ from tactful.policies.protocol import Published
 
 BLOCK = 1 << 11  # rows of a thread at once: what they need stays in its cache
 FEW_NODES = 16
-
-
-@dataclass
-class Life:
-    """What the learner would have done on each row (n,) of the log, filled batch by batch.
-
-    ``pi`` is its probability of the logged action, ``q_logged`` and ``q_target`` (o, n) the reward model of all rows
-    before at that action and its mean under the policy, by outcome; ``truth`` and ``best`` the objective's expected
-    values, NaN where they are not known.
-    """
-
-    batch: I64
-    pi: F64
-    q_logged: F64
-    q_target: F64
-    accepted: Bool
-    truth: F64
-    best: F64
-    learnt_from: list[int]
 
 
 def replay(
@@ -166,72 +147,3 @@ def _rows(log: Log, truth: Mapping[str, F64] | None, left_out: dict[str, int]) -
     return log.take(keep), None if truth is None else {o: x[keep] for o, x in truth.items()}
 
 
-def _live(
-    learner: Learner, rounds: Rounds, c: float, truth: Mapping[str, F64] | None, coin: F64
-) -> tuple[Life, list[int]]:
-    """Batch after batch: publish, act on every row, accept some of them, show them to the learner."""
-    log, n, o = rounds.log, rounds.log.n, len(rounds.log.outcomes)
-    nan = np.full(n, np.nan)
-    life = Life(
-        rounds.batch, np.empty(n), np.zeros((o, n)), np.zeros((o, n)), np.zeros(n, np.bool_), nan, nan.copy(), []
-    )
-    everyone = History(Conjugate(dispersion=False))
-    bare = replace(log, context=None, context_names=(), eligible=None, propensity=None, propensities=None)
-    starts: list[int] = []
-    propensity: Any = log.propensity
-    for b, (now, rows) in enumerate(rounds):
-        policy = learner.policy(log, now, b)
-        life.learnt_from.append(learner.learnt_from())
-        everyone.advance(bare, now, log.outcomes)
-        _act(log, policy, rows, everyone, life, truth, learner.objective)
-        taken = acceptance.accept(coin[rows], life.pi[rows], propensity[rows], c)
-        life.accepted[rows] = taken
-        learner.history.show(rows[taken])
-        everyone.show(rows)
-        starts.append(int(log.period[rows].min()))
-    return life, starts
-
-
-def _act(
-    log: Log,
-    policy: Published,
-    rows: I64,
-    everyone: History,
-    life: Life,
-    truth: Mapping[str, F64] | None,
-    objective: Objective,
-) -> None:
-    """Fill the rows of one batch, block by block."""
-    q = _model(log, everyone)
-
-    def work(block: slice) -> None:
-        at = rows[block]
-        pmf, action, segment = acting(policy, log, at), log.action[at], log.segment[at]
-        life.pi[at] = pmf[np.arange(at.size), action]
-        if q is not None:
-            life.q_logged[:, at] = q[:, segment, action]
-            life.q_target[:, at] = _under(pmf, q, segment)
-        if truth is not None:
-            expected = objective.combine({o: truth[o][at] for o in objective.outcomes})
-            may = True if log.eligible is None else log.eligible[at]
-            life.truth[at] = np.einsum("na,na->n", pmf, expected)
-            life.best[at] = np.max(expected, axis=1, where=may, initial=-np.inf)
-
-    each(work, rows.size, BLOCK)
-
-
-def _under(pmf: F64, q: F64, segment: I64) -> F64:
-    """(o, m) the mean of the reward model (o, s, k) under the pmf (m, k) of each row."""
-    nodes, at = np.unique(segment, return_inverse=True)
-    if nodes.size > FEW_NODES:
-        return np.stack([np.einsum("na,na->n", pmf, table[segment]) for table in q])
-    every = pmf @ q[:, nodes].reshape(-1, q.shape[2]).T  # at every node: a product of matrices is faster than a gather
-    return every.reshape(-1, len(q), nodes.size)[np.arange(at.size), :, at].T
-
-
-def _model(log: Log, everyone: History) -> F64 | None:
-    """(o, s, k) the reward model of all rows that have matured, over the nodes of the log."""
-    if everyone.posterior is None:
-        return None
-    nodes = everyone.posterior.segments.locate(log.segments)
-    return np.stack([everyone.posterior.mean(o)[nodes] for o in log.outcomes])

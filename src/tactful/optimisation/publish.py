@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeGuard
 
-from tactful.batch.decide import served
 from tactful.batch.pmf import pmf_of
+from tactful.batch.served import serve
 from tactful.core.arrays import F64
 from tactful.core.draw import ONE
 from tactful.core.outcomes import Limits, Objective
@@ -134,7 +134,7 @@ def population_of(posterior: Posterior) -> Population:
 def _finished(draft: Draft, population: Population, terms: Terms, objective: Objective) -> Saved:
     """The policy of a draft, with what the model expects of it."""
     policy = draft.policy(terms)
-    pmf = served(pmf_of(policy, population.nodes, population.context), None, policy.uniform) / ONE
+    pmf = serve(pmf_of(policy, population.nodes, population.context), None, policy.uniform) / ONE
     return replace(policy, terms=replace(terms, expected=population.expected(objective, pmf)))
 
 
@@ -160,4 +160,4 @@ def node_pmf(policy: Published) -> F64:
 
     For a contextual policy it is the mean over the contexts that it was published on.
     """
-    return served(policy.average(), None, policy.uniform) / ONE
+    return serve(policy.average(), None, policy.uniform) / ONE

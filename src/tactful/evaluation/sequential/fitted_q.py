@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tactful.batch.decide import BLOCK
-from tactful.batch.served import acting
+from tactful.batch.served import ROW_BLOCK, served_pmf
 from tactful.core.arrays import F64, I64, Bool
 from tactful.evaluation.crossfit import FOLDS
 from tactful.evaluation.sequential.panel import Panel
@@ -57,9 +56,9 @@ def fitted_q(panel: Panel, trajectories: Trajectories, policy: Published, fold: 
         table = np.stack([_cells(state, logged, target[f], fold[present] != f, shape) for f in range(FOLDS)])
         q[present, t] = table[fold[present], state, logged]
         future = np.zeros((FOLDS, u))
-        for start in range(0, present.size, BLOCK):
-            block = slice(start, start + BLOCK)
-            pmf = acting(policy, panel.log, panel.aligned.row[present[block], t])
+        for start in range(0, present.size, ROW_BLOCK):
+            block = slice(start, start + ROW_BLOCK)
+            pmf = served_pmf(policy, panel.log, panel.aligned.row[present[block], t])
             for f in range(FOLDS):
                 future[f, present[block]] = np.einsum("na,na->n", pmf, table[f, state[block]])
         v[present, t] = future[fold[present], present]
