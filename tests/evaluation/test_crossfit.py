@@ -11,7 +11,7 @@ from scipy import stats
 from logs import log_of, measured, random_log
 from reference.draw import WHOLE, number, user_word
 from tactful.evaluation.crossfit import FOLDS, estimated_propensities, folds
-from tactful.evaluation.reward_models import crossfitted
+from tactful.evaluation.reward_models import fit_reward_model
 from tactful.models.conjugate.posterior import Conjugate
 
 LOG = random_log(2, users=80, outcomes=("engaged", "opens", "spend"), masks=True)
@@ -43,7 +43,7 @@ def test_the_reward_model_of_a_fold_is_a_fit_on_the_others(users):
     """With 4 users some folds are empty."""
     log = LOG.take(LOG.user < users)
     fold = folds(log)
-    q = crossfitted(log, fold).q
+    q = fit_reward_model(log, fold).q
     assert q.shape == (3, FOLDS, len(log.segments), 3)
     for f in range(FOLDS):
         fit = Conjugate().fit(log.take(fold != f))
@@ -56,7 +56,7 @@ def test_a_users_own_rewards_do_not_reach_its_reward_model():
     mine = fold == 2
     m = LOG.outcomes["spend"]
     changed = replace(LOG, outcomes={**LOG.outcomes, "spend": replace(m, value=np.where(mine, 1e3, m.value))})
-    before, after = crossfitted(LOG, fold).q, crossfitted(changed, fold).q
+    before, after = fit_reward_model(LOG, fold).q, fit_reward_model(changed, fold).q
     np.testing.assert_array_equal(before[:, 2], after[:, 2])
     assert not np.allclose(before[2, 1], after[2, 1])
 

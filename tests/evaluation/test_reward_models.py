@@ -14,8 +14,8 @@ from tactful.errors import SpecError
 from tactful.evaluation import importance as sides
 from tactful.evaluation.crossfit import FOLDS, folds
 from tactful.evaluation.evaluate import evaluate
-from tactful.evaluation.regressors import action_features, fresh, segment_features
-from tactful.evaluation.reward_models import crossfitted
+from tactful.evaluation.regressors import action_features, segment_features, unfitted_copy
+from tactful.evaluation.reward_models import fit_reward_model
 from tactful.models.conjugate.posterior import Conjugate
 from tactful.models.hierarchical.posterior import Hierarchical
 
@@ -63,7 +63,7 @@ def features(log, action):
 def test_a_regressor_is_fitted_on_other_folds_and_asked_for_every_action():
     Ridge.made.clear()
     fold = folds(LOG)
-    model = crossfitted(LOG, fold, Ridge(2.0))
+    model = fit_reward_model(LOG, fold, Ridge(2.0))
     assert len(Ridge.made) == 1 + 2 * FOLDS  # one copy for each outcome and fold
     by_hand = {}
     for o, name in enumerate(LOG.outcomes):
@@ -91,20 +91,20 @@ def test_a_user_s_own_rewards_do_not_reach_its_regressor():
     mine = fold == 2
     m = LOG.outcomes["spend"]
     changed = replace(LOG, outcomes={**LOG.outcomes, "spend": replace(m, value=np.where(mine, 1e3, m.value))})
-    before, after = (crossfitted(log, fold, Ridge()).logged(1) for log in (LOG, changed))
+    before, after = (fit_reward_model(log, fold, Ridge()).logged(1) for log in (LOG, changed))
     np.testing.assert_array_equal(before[mine], after[mine])
     assert not np.allclose(before[~mine], after[~mine])
 
 
 def test_copies_are_fresh_down_to_what_is_inside():
     inner = Ridge(3.0)
-    outer = fresh(Ridge(2.0, inner=[("step", inner)]))
+    outer = unfitted_copy(Ridge(2.0, inner=[("step", inner)]))
     assert outer.strength == 2.0
     assert outer.inner[0][0] == "step"
     assert outer.inner[0][1].strength == 3.0
     assert outer.inner[0][1] is not inner
-    assert fresh(Ridge).strength == 1.0
-    assert fresh(lambda: Ridge(5.0)).strength == 5.0
+    assert unfitted_copy(Ridge).strength == 1.0
+    assert unfitted_copy(lambda: Ridge(5.0)).strength == 5.0
 
 
 def test_what_is_no_model_is_refused():
@@ -123,17 +123,17 @@ def test_an_outcome_that_nobody_knows_is_expected_to_be_nothing():
     log = replace(
         LOG, outcomes={**LOG.outcomes, "spend": replace(m, value=np.full(LOG.n, np.nan), mature=m.mature & False)}
     )
-    assert not crossfitted(log, folds(log), Ridge()).logged(1).any()
+    assert not fit_reward_model(log, folds(log), Ridge()).logged(1).any()
 
 
 def test_tactful_s_own_models_are_fits_on_the_others():
     fold = folds(LOG)
     for model in (Conjugate(dispersion=False), Hierarchical(tuned=False)):
-        found = crossfitted(LOG, fold, model)
+        found = fit_reward_model(LOG, fold, model)
         fit = model.fit(LOG.take(fold != 3))
         rows = np.flatnonzero(fold == 3)
         np.testing.assert_allclose(found.block(1, rows), fit.mean("spend")[LOG.segment[rows]], rtol=1e-6)
-    assert crossfitted(LOG, fold, found) is found
+    assert fit_reward_model(LOG, fold, found) is found
 
 
 class Sloped:
@@ -159,7 +159,7 @@ class Sloped:
 
 def test_a_contextual_posterior_is_its_link_of_the_design():
     fold = folds(LOG)
-    model = crossfitted(LOG, fold, Sloped())
+    model = fit_reward_model(LOG, fold, Sloped())
     n = [np.count_nonzero(fold != f) for f in range(FOLDS)]
     for o, link in ((0, expit), (1, float)):
         z = (LOG.context[:, 1] - 1) / 2

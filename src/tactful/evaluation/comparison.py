@@ -16,7 +16,7 @@ from tactful.evaluation.analysis_set import AnalysisSet, Estimand
 from tactful.evaluation.estimator_registry import BANDED, ESTIMATORS, EstimatorResult, PolicySample
 from tactful.evaluation.importance import PolicyWeights, band_weights, importance_weights
 from tactful.evaluation.results import EstimateRow, Role
-from tactful.evaluation.reward_models import crossfitted
+from tactful.evaluation.reward_models import fit_reward_model
 from tactful.ope.intervals import cluster_t
 from tactful.ope.reliability import Circumstances, Evidence, WeightDiagnostics, assess, weighted_events
 
@@ -83,7 +83,7 @@ class Comparison:
             Where the bands of actions begin, for ``mips``.
         """
         log, (target, baseline) = analysis.log, analysis.policies
-        model = crossfitted(log, analysis.fold, reward_model)
+        model = fit_reward_model(log, analysis.fold, reward_model)
         band = (banding or Banding()).codes(log.actions)
         weights = (
             importance_weights(target, log, analysis.propensity, model),

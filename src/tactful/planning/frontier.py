@@ -11,7 +11,7 @@ from tactful.errors import SpecError
 from tactful.evaluation.analysis_set import AnalysisSet, check_askable
 from tactful.evaluation.comparison import Comparison
 from tactful.evaluation.results import EstimateRow
-from tactful.evaluation.reward_models import crossfitted
+from tactful.evaluation.reward_models import fit_reward_model
 from tactful.evaluation.target_policies import LoggingPolicy, TargetPolicy
 from tactful.models.base import Posterior
 from tactful.optimisation.explorers import Explorer
@@ -110,7 +110,7 @@ def frontier(
         for price in sorted(prices)
     ]
     analysis = AnalysisSet.build(test, (policies[0][1],), objective=values)
-    model = crossfitted(analysis.log, analysis.fold)
+    model = fit_reward_model(analysis.log, analysis.fold)
     points: list[FrontierPoint] = []
     for price, policy in [*policies, (None, LoggingPolicy())]:
         pair = analysis.with_policies(policy, LoggingPolicy())
