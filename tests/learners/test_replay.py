@@ -15,7 +15,7 @@ from tactful.core.actions import ActionSpace
 from tactful.core.log import Coded
 from tactful.core.outcomes import Outcome
 from tactful.errors import NothingToSayError, SpecError
-from tactful.learners import rejection as acceptance
+from tactful.learners import rejection
 from tactful.learners.learner import History, Learner, known_at
 from tactful.learners.replay import replay
 from tactful.models.conjugate.posterior import Conjugate
@@ -88,7 +88,7 @@ def lives(monkeypatch, rate, eta):
             for u in product(coins, repeat=2):
                 by_user = dict(zip(log.user_key, u, strict=True))
                 monkeypatch.setattr(
-                    acceptance, "coins", lambda x, _, k=by_user: np.array([k[i] for i in x.user_key[x.user]])
+                    rejection, "draw_coins", lambda x, _, k=by_user: np.array([k[i] for i in x.user_key[x.user]])
                 )
                 try:
                     yield p / 9, replay(log, PLAIN_MODEL, explorer=Greedy(), uniform=eta)
@@ -263,7 +263,9 @@ def test_it_says_what_it_simulates():
     found = replay(stationary(1), PLAIN_MODEL, uniform=0.3)
     assert f"a company of {found.accepted:,} accepted decisions" in found.says
     assert json.loads(json.dumps(found.to_json(), allow_nan=False))["learner"] == "conjugate"
-    with pytest.raises(KeyError):
+    assert found["learner", "engaged", "dr-ns"] is found["engaged", "dr-ns"]
+    assert found["logging", "engaged", "logging"] is found["engaged", "logging"]
+    with pytest.raises(KeyError, match="estimators are rejection, dr-ns, logging"):
         found["engaged", "nothing"]
 
 

@@ -40,11 +40,13 @@ def test_without_propensities_there_is_no_overlap(tmp_path):
 
 @pytest.mark.parametrize("truth", [None, 0.4])
 def test_a_learning_curve(tmp_path, truth):
+    same = {"n": 100, "learnt_from": 0, "logging": 0.3, "truth": truth, "best": truth}
     batches = [
-        Batch(2900, 100, 0, 0, None, None, 0.3, truth, truth),
-        Batch(2901, 100, 5, 0, 0.2, 0.31, 0.3, truth, truth),
+        Batch(start=2900, accepted=0, rejection=None, dr=None, **same),
+        Batch(start=2901, accepted=5, rejection=0.2, dr=0.31, **same),
     ]
-    found = Replay(200, 50, 5, 0.03, 0.03, "conjugate", "", [], batches, None, {})
+    sizes = {"n": 200, "users": 50, "accepted": 5, "rate": 0.03, "min_propensity": 0.03}
+    found = Replay(learner="conjugate", says="", values=[], curve=batches, regret=None, left_out={}, **sizes)
     paths = [tmp_path / name for name in ("a.png", "b.png")]
     for path in paths:
         curves_figure(path, found)

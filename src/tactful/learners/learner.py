@@ -15,7 +15,7 @@ from tactful.models.base import Posterior
 from tactful.optimisation.explorers import Explorer
 from tactful.optimisation.publish import publish
 from tactful.policies.protocol import Published
-from tactful.policies.table import uniform as everything_alike
+from tactful.policies.table import uniform as uniform_policy
 
 
 class Model(Protocol):
@@ -47,8 +47,11 @@ class History:
     """A posterior that follows the rows it is shown, each once its outcomes have matured."""
 
     model: Model
+    """Fits the posterior."""
     posterior: Posterior | None = None
+    """None as long as nothing has matured."""
     waiting: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Rows that were shown, and of which some outcome may still be young."""
 
     def show(self, rows: I64) -> None:
         """More rows of the log, in time order."""
@@ -57,15 +60,15 @@ class History:
     def advance(self, log: Log, now_us: int, needed: Iterable[str]) -> bool:
         """Learn what has matured by ``now_us``; False as long as an outcome that is ``needed`` is not known at all."""
         if self.waiting.size:
-            part = known_at(log.take(self.waiting), now_us)
-            usable = all(part.outcomes[o].known.any() for o in needed)
-            if self.posterior is None and usable:
-                self.posterior = self.model.fit(part)
+            rows = known_at(log.take(self.waiting), now_us)
+            learnable = all(rows.outcomes[o].known.any() for o in needed)
+            if self.posterior is None and learnable:
+                self.posterior = self.model.fit(rows)
             elif self.posterior is not None:
-                self.posterior = self.posterior.update(part)
-            if self.posterior is not None and part.decided_at is not None:
+                self.posterior = self.posterior.update(rows)
+            if self.posterior is not None and rows.decided_at is not None:
                 slowest = max(m.spec.window_us for m in log.outcomes.values())
-                self.waiting = self.waiting[part.decided_at > now_us - slowest]
+                self.waiting = self.waiting[rows.decided_at > now_us - slowest]
         return self.posterior is not None
 
 
@@ -74,11 +77,17 @@ class Learner:
     """Publishes a policy from what its own decisions have taught so far; uniform until anything is known."""
 
     model: Model
+    """What it learns with."""
     explorer: Explorer | None
+    """How it explores, as in ``publish``."""
     objective: Objective
+    """What it learns for."""
     uniform: float
+    """η: its total share of uniform traffic."""
     seed: int
+    """Of its banks of draws."""
     history: History = field(init=False)
+    """What it has seen."""
 
     def __post_init__(self) -> None:
         """Start without a history."""
@@ -87,7 +96,7 @@ class Learner:
     def policy(self, log: Log, now_us: int, batch: int) -> Published:
         """The policy from ``now_us`` on; ``batch`` seeds its bank of draws."""
         if not self.history.advance(log, now_us, self.objective.outcomes):
-            return everything_alike(log.actions)
+            return uniform_policy(log.actions)
         posterior = cast("Posterior", self.history.posterior)
         return publish(posterior, self.objective, explorer=self.explorer, uniform=self.uniform, seed=self.seed + batch)
 

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from tactful.batch.served import served_pmf
-from tactful.core.arrays import F64, I64, Bool
+from tactful.core.arrays import F64
 from tactful.core.log import CONTROL, Log
 from tactful.core.outcomes import Objective
-from tactful.core.parallel import each
 from tactful.errors import NothingToSayError, SpecError
-from tactful.learners import rejection as acceptance
-from tactful.learners.batches import Rounds
-from tactful.learners.learner import History, Learner, Model
+from tactful.learners import rejection
+from tactful.learners.batches import Batches
+from tactful.learners.learner import Learner, Model
 from tactful.learners.results import Replay
-from tactful.learners.trajectory import curve, regret, values
-from tactful.models.conjugate.posterior import Conjugate
+from tactful.learners.trajectory import follow
+from tactful.learners.values import ReplayedLog, learner_values, learning_curve, regret
 from tactful.models.hierarchical.posterior import Hierarchical
 from tactful.optimisation.explorers import Explorer
-from tactful.policies.protocol import Published
-
-BLOCK = 1 << 11  # rows of a thread at once: what they need stays in its cache
-FEW_NODES = 16
 
 
 def replay(
@@ -53,8 +45,10 @@ def replay(
     log
         Decisions with propensities; the arm ``control`` is left out.
     learner
-        A model, ``Hierarchical()`` by default, published by ``explorer`` (as in ``publish``) for the ``objective``
-        (that of the log's specification by default). Limits are not kept here.
+        A model, ``Hierarchical()`` by default.
+    explorer, objective
+        How it publishes, as in ``publish``; by default for the objective of the log's specification. Limits are not
+        kept here.
     uniform
         The learner's total share of uniform traffic η: more accepts more rows.
     batch_days
@@ -63,6 +57,8 @@ def replay(
         What logging guarantees every eligible action; from the logged vectors by default.
     seed
         Of acceptance and of the learner's banks.
+    level
+        Confidence of the intervals.
     truth
         (n, k) expected value of each outcome of the objective in every row, as a simulation has: gives regret.
 
@@ -83,38 +79,47 @@ def replay(
     References
     ----------
     Li, Chu, Langford & Wang 2011 (replay); Dudík, Erhan, Langford & Li 2012 (DR-ns).
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> log = tt.World().simulate(1000, 4, seed=1).log
+    >>> result = tt.replay(log, tt.Conjugate(), objective=tt.Objective({"engaged": 1.0}), uniform=0.3)
+    >>> len(result.curve), result.accepted < result.n
+    (4, True)
+    >>> result["learner", "engaged", "dr-ns"].verdict
+    'weak'
     """
     objective = objective or log.objective
     _check(objective, log, uniform, batch_days, level)
     left_out = dict(log.left_out)
-    log, truth = _rows(log, truth, left_out)
-    rounds = Rounds.of(log, batch_days)
-    least = acceptance.least_propensity(log, min_propensity)
-    c = acceptance.rate(log, least, uniform)
-    made = Learner(learner or Hierarchical(), explorer, objective, uniform, seed)
-    life, starts = _live(made, rounds, c, truth, acceptance.coins(log, seed))
-    if not life.accepted.any():
+    log, truth = _without_control(log, truth, left_out)
+    batches = Batches.divide(log, batch_days)
+    smallest = rejection.smallest_propensity(log, min_propensity)
+    rate = rejection.acceptance_rate(log, smallest, uniform)
+    agent = Learner(learner or Hierarchical(), explorer, objective, uniform, seed)
+    trajectory = follow(agent, batches, rate, rejection.draw_coins(log, seed), truth=truth)
+    accepted = int(trajectory.accepted.sum())
+    if not accepted:
         raise NothingToSayError(
-            f"no row was accepted: each of {log.n:,} is with probability {c:.2g}", "replay", "use a longer log"
+            f"no row was accepted: each of {log.n:,} is with probability {rate:.2g}", "replay", "use a longer log"
         )
-    found = values(log, life, objective, level)
-    count = int(life.accepted.sum())
-    says = (
-        f"this simulates a company of {count:,} accepted decisions: {100 * count / log.n:.2g} % of the {log.n:,} that "
-        f"were logged; each is accepted with probability {c:.3g}"
-    )
+    replayed = ReplayedLog(log, trajectory, objective)
     return Replay(
-        log.n,
-        log.users,
-        count,
-        c,
-        least,
-        made.model.name,
-        says,
-        found,
-        curve(log, life, objective, starts),
-        None if truth is None else regret(life),
-        left_out,
+        n=log.n,
+        users=log.users,
+        accepted=accepted,
+        rate=rate,
+        min_propensity=smallest,
+        learner=agent.model.name,
+        says=(
+            f"this simulates a company of {accepted:,} accepted decisions: {100 * accepted / log.n:.2g} % of the "
+            f"{log.n:,} that were logged; each is accepted with probability {rate:.3g}"
+        ),
+        values=learner_values(replayed, level),
+        curve=learning_curve(replayed),
+        regret=None if truth is None else regret(trajectory),
+        left_out=left_out,
     )
 
 
@@ -136,14 +141,14 @@ def _check(objective: Objective, log: Log, uniform: float, batch_days: float | N
         )
 
 
-def _rows(log: Log, truth: Mapping[str, F64] | None, left_out: dict[str, int]) -> tuple[Log, Mapping[str, F64] | None]:
-    """Rows of other arms than control."""
-    keep = ~log.arm.equals(CONTROL)
-    if keep.all():
+def _without_control(
+    log: Log, truth: Mapping[str, F64] | None, left_out: dict[str, int]
+) -> tuple[Log, Mapping[str, F64] | None]:
+    """Rows of other arms than control; ``left_out`` gets their number."""
+    rows = ~log.arm.equals(CONTROL)
+    if rows.all():
         return log, truth
-    if not keep.any():
+    if not rows.any():
         raise NothingToSayError("every row is in the control arm", "arm", "replay a log with another arm")
-    left_out["arm: control"] = int((~keep).sum())
-    return log.take(keep), None if truth is None else {o: x[keep] for o, x in truth.items()}
-
-
+    left_out["arm: control"] = int((~rows).sum())
+    return log.take(rows), None if truth is None else {o: x[rows] for o, x in truth.items()}

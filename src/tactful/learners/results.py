@@ -2,65 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tactful.evaluation.results import REPLAY_KEYS, EstimateRow, Role, find_estimate
 
 REJECTION, DOUBLY_ROBUST, LOGGED = "rejection", "dr-ns", "logging"
+"""Estimators: the mean of the accepted rows; the doubly robust value of all rows, with the histories of the accepted
+ones; and the mean of the log, which is that of the logging policy."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One batch of the log under one policy: objective per decision, None where nothing is known.
-
-    ``start`` is the first period in it; ``learnt_from`` the accepted decisions whose outcomes had matured when the
-    policy was made. ``truth`` is what the policy earns in expectation, ``best`` the best possible.
-    """
+    """One batch of the log under one policy; means are of the objective per decision, None where nothing is known."""
 
     start: int
+    """The first period in it."""
     n: int
+    """Logged decisions."""
     accepted: int
+    """Those that the learner would have made."""
     learnt_from: int
+    """Accepted decisions whose outcomes had matured when the policy was made."""
     rejection: float | None
+    """Mean of the accepted rows."""
     dr: float | None
+    """Doubly robust value of the policy, from all rows of the batch."""
     logging: float | None
+    """Mean of all rows."""
     truth: float | None = None
+    """What the policy earns in expectation, where the truth was given."""
     best: float | None = None
+    """What the best action in every row earns in expectation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Regret:
-    """In units of the objective: ``total`` over the accepted decisions, and per decision; ``share`` of the best."""
+    """What the accepted decisions cost against the best possible, in units of the objective."""
 
     total: float
+    """Over all accepted decisions."""
     per_decision: float
+    """Their mean."""
     share: float | None
+    """What was earned over the best possible; None where that is not positive."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """A learner's life on a log. ``rate`` c is the probability with which any row is accepted."""
+    """A learner's life on a log. Indexing gives one estimate: ``result["learner", "engaged", "rejection"]``."""
 
     n: int
+    """Logged decisions, those of the arm ``control`` left out."""
     users: int
+    """Users who made them."""
     accepted: int
+    """Decisions that the learner would have made."""
     rate: float
+    """c: the probability with which any row is accepted."""
     min_propensity: float
+    """p_min: what logging gave any eligible action at least."""
     learner: str
+    """Name of the model."""
     says: str
+    """How large a company this simulates, in words."""
     values: Sequence[EstimateRow]
+    """Per decision while the learner learnt: of the ``learner`` by ``rejection`` and ``dr-ns``, and of ``logging``."""
     curve: Sequence[Batch]
+    """The objective, batch by batch."""
     regret: Regret | None
-    left_out: dict[str, int]
+    """Where the truth was given."""
+    left_out: Mapping[str, int]
+    """Rows that were not replayed, by reason."""
 
     def __getitem__(self, key: tuple[str, str] | tuple[Role, str, str]) -> EstimateRow:
-        """The estimate of (policy, outcome, estimator); the estimator tells the policy, which may be left out."""
+        """The estimate of (policy, outcome, estimator); the policy may be left out, since the estimator tells it.
+
+        Raises
+        ------
+        KeyError
+            There is none; the line names those that there are.
+        """
         outcome, estimator = key[-2:]
-        policy = key[0] if len(key) == 3 else "logging" if estimator == LOGGED else "learner"
+        policy = key[0] if len(key) == 3 else policy_of(estimator)
         return find_estimate(self.values, policy, outcome, estimator)
 
     def to_json(self) -> dict[str, Any]:
         """The plain form that ``tactful replay --json`` prints."""
         return asdict(self) | {"values": [row.to_json(REPLAY_KEYS) for row in self.values]}
+
+
+def policy_of(estimator: str) -> Role:
+    """Whose value an estimator of a replay gives."""
+    return "logging" if estimator == LOGGED else "learner"

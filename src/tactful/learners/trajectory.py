@@ -1,162 +1,159 @@
-"""From a life on a log to its values, its learning curve and its regret."""
+"""The trajectory of a learner on a log: what it would have done on every row, batch after batch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tactful.batch.served import served_pmf
 from tactful.core.arrays import F64, I64, Bool
-from tactful.core.estimate import Estimate
 from tactful.core.log import Log
-from tactful.core.outcomes import OBJECTIVE, Objective
-from tactful.evaluation.results import EstimateRow
-from tactful.learners.results import DOUBLY_ROBUST, LOGGED, REJECTION, Batch, Regret
-from tactful.ope.estimators import dr
-from tactful.ope.intervals import cluster_t
-from tactful.ope.reliability import WEAK_ESS, WEAK_EVENTS, WEAK_USERS, Reliability, WeightDiagnostics, weighted_events
+from tactful.core.outcomes import Objective
+from tactful.core.parallel import each
+from tactful.learners import rejection
+from tactful.learners.batches import Batches
+from tactful.learners.learner import History, Learner
+from tactful.models.conjugate.posterior import Conjugate
+from tactful.policies.protocol import Published
+
+ROW_BLOCK = 1 << 11  # rows of a thread at once: what they need stays in its cache
+FEW_NODES = 16
 
 
-class Lived(Protocol):
-    """What ``replay`` fills (see ``Life`` there)."""
+@dataclass(slots=True, kw_only=True)
+class Trajectory:
+    """What a learner would have done on each row (n,) of a log, filled batch by batch; o outcomes."""
 
     batch: I64
+    """(n,) the batch of each row, from 0."""
     pi: F64
+    """(n,) the learner's probability of the logged action."""
     q_logged: F64
+    """(o, n) the reward model of all rows before, at the logged action."""
     q_target: F64
+    """(o, n) its mean under the learner's policy."""
     accepted: Bool
+    """(n,) rows that the learner would have made."""
     truth: F64
+    """(n,) expected objective under the policy; NaN where it is not known."""
     best: F64
+    """(n,) expected objective of the best eligible action; NaN where it is not known."""
+    starts: list[int]
+    """The first period of each batch."""
     learnt_from: list[int]
+    """Accepted decisions whose outcomes had matured when the policy of each batch was made."""
 
-
-def values(log: Log, life: Lived, objective: Objective, level: float) -> list[EstimateRow]:
-    """Every outcome and the objective, by every estimator."""
-    return [v for o in (*log.outcomes, OBJECTIVE) for v in _of(log, life, objective, o, level)]
-
-
-def curve(log: Log, life: Lived, objective: Objective, starts: Sequence[int]) -> list[Batch]:
-    """The objective, batch by batch."""
-    reward = log.reward(objective)
-    known, row = ~np.isnan(reward), _robust(log, life, objective, OBJECTIVE, reward)
-    out: list[Batch] = []
-    for b, start in enumerate(starts):
-        rows = life.batch == b
-        taken = rows & life.accepted
-        out.append(
-            Batch(
-                start,
-                int(rows.sum()),
-                int(taken.sum()),
-                life.learnt_from[b],
-                _mean(reward[taken & known]),
-                _mean(row[rows & known]),
-                _mean(reward[rows & known]),
-                _mean(life.truth[rows & ~np.isnan(life.truth)]),
-                _mean(life.best[rows & ~np.isnan(life.best)]),
-            )
+    @classmethod
+    def start(cls, batches: Batches) -> Trajectory:
+        """Nothing has been done yet."""
+        n, o = batches.log.n, len(batches.log.outcomes)
+        return cls(
+            batch=batches.batch,
+            pi=np.empty(n),
+            q_logged=np.zeros((o, n)),
+            q_target=np.zeros((o, n)),
+            accepted=np.zeros(n, np.bool_),
+            truth=np.full(n, np.nan),
+            best=np.full(n, np.nan),
+            starts=[],
+            learnt_from=[],
         )
-    return out
 
 
-def regret(life: Lived) -> Regret:
-    """What the accepted decisions cost against the best possible, in expectation under the learner's policies."""
-    best, got = life.best[life.accepted], life.truth[life.accepted]
-    total = float(np.sum(best - got))
-    return Regret(total, total / best.size, float(got.sum() / best.sum()) if best.sum() > 0 else None)
+def follow(
+    learner: Learner, batches: Batches, rate: float, coins: F64, *, truth: Mapping[str, F64] | None = None
+) -> Trajectory:
+    """Let a learner live: for every batch it publishes, acts on every row, and sees the rows that are accepted.
 
+    Parameters
+    ----------
+    learner
+        Without a history; it has one afterwards.
+    batches
+        Of a log with propensities.
+    rate
+        c, the probability with which any row is accepted.
+    coins
+        (n,) uniforms in (0, 1), one a row.
+    truth
+        (n, k) expected value of each outcome of the objective in every row.
 
-def _of(log: Log, life: Lived, objective: Objective, outcome: str, level: float) -> Iterator[EstimateRow]:
-    reward = log.reward(objective) if outcome == OBJECTIVE else log.outcomes[outcome].value
-    known = ~np.isnan(reward)
-    taken = known & life.accepted
-    weight = life.pi / _propensity(log)
-    robust = dr(*(x[known] for x in (reward, weight, *_q(log, life, objective, outcome))))
-    for name, rows, made in (
-        (REJECTION, taken, _average(reward[taken])),
-        (DOUBLY_ROBUST, known, robust),
-        (LOGGED, known, _average(reward[known])),
-    ):
-        events = _events(log, objective.outcomes if outcome == OBJECTIVE else (outcome,), rows, made.weight)
-        yield _value(outcome, name, made, log.user[rows], events, level)
+    Returns
+    -------
+    Trajectory
+        Of all rows.
 
-
-def _events(log: Log, parts: tuple[str, ...], rows: Bool, weight: F64) -> float | None:
-    """Effective events of the rarest counted outcome."""
-    counted = [log.outcomes[o] for o in parts if log.outcomes[o].spec.kind != "real"]
-    return min((weighted_events(m.value[rows], weight) for m in counted), default=None)
-
-
-def _value(outcome: str, name: str, estimate: Estimate, user: I64, events: float | None, level: float) -> EstimateRow:
-    policy = "logging" if name == LOGGED else "learner"
-    if not user.size:
-        return EstimateRow(
-            policy=policy,
-            outcome=outcome,
-            estimator=name,
-            value=None,
-            verdict="refused",
-            why="no row knows the outcome",
-        )
-    diagnostics = WeightDiagnostics.from_weights(estimate.weight, user)
-    verdict, why = _verdict(diagnostics.ess, diagnostics.users, events)
-    interval = None if diagnostics.users < 2 or events == 0 else cluster_t(estimate, user, level)
-    return EstimateRow(
-        policy=policy,
-        outcome=outcome,
-        estimator=name,
-        value=estimate.value,
-        se=interval and interval.se,
-        low=interval and interval.low,
-        high=interval and interval.high,
-        interval=interval and interval.method,
-        valid_for=interval and interval.valid_for,
-        ess=diagnostics.ess,
-        max_weight=diagnostics.max_weight,
-        mean_weight=diagnostics.mean_weight,
-        verdict=verdict,
-        why=why,
-        n=user.size,
-        users=diagnostics.users,
-    )
-
-
-def _verdict(ess: float, users: int, events: float | None) -> tuple[Reliability, str]:
-    """``weak`` by the thresholds of an evaluation; a mean weight other than 1 is part of a learner's life."""
-    if ess < WEAK_ESS:
-        return "weak", f"{ess:.0f} effective rows; {WEAK_ESS:.0f} make an interval reliable"
-    if users < WEAK_USERS:
-        return "weak", f"{users} users; {WEAK_USERS} make an interval reliable"
-    if events is not None and events < WEAK_EVENTS:
-        return "weak", f"{events:.0f} effective events; {WEAK_EVENTS:.0f} make an interval reliable"
-    return "ok", ""
-
-
-def _average(reward: F64) -> Estimate:
-    value = float(reward.mean()) if reward.size else float("nan")
-    return Estimate(value, reward - value, np.ones(reward.size))
-
-
-def _robust(log: Log, life: Lived, objective: Objective, outcome: str, reward: F64) -> F64:
-    """(n,) Σ_a π q̂ + w (r − q̂) of every row; NaN where the reward is unknown."""
-    q_logged, q_target = _q(log, life, objective, outcome)
-    return q_target + life.pi / _propensity(log) * (reward - q_logged)
-
-
-def _q(log: Log, life: Lived, objective: Objective, outcome: str) -> tuple[F64, F64]:
-    names = list(log.outcomes)
-    if outcome != OBJECTIVE:
-        at = names.index(outcome)
-        return life.q_logged[at], life.q_target[at]
-    logged, target = (objective.combine({o: q[i] for i, o in enumerate(names)}) for q in (life.q_logged, life.q_target))
-    return logged, target
-
-
-def _propensity(log: Log) -> F64:
+    Raises
+    ------
+    NothingToSayError
+        A probability of acceptance exceeds 1.
+    """
+    log = batches.log
     assert log.propensity is not None  # noqa: S101 -- replay refuses logs without
-    return log.propensity
+    trajectory = Trajectory.start(batches)
+    recorder = _Recorder(log, learner.objective, truth, trajectory)
+    # The reward model learns from every row: it helps to estimate, and the learner never sees it.
+    everyone = History(Conjugate(dispersion=False))
+    tabular = replace(log, context=None, context_names=(), eligible=None, propensity=None, propensities=None)
+    for b, (now_us, rows) in enumerate(batches):
+        policy = learner.policy(log, now_us, b)
+        trajectory.learnt_from.append(learner.learnt_from())
+        trajectory.starts.append(int(log.period[rows].min()))
+        everyone.advance(tabular, now_us, log.outcomes)
+        recorder.record(policy, rows, _reward_model(log, everyone))
+        accepted = rejection.accept(coins[rows], trajectory.pi[rows], log.propensity[rows], rate)
+        trajectory.accepted[rows] = accepted
+        learner.history.show(rows[accepted])
+        everyone.show(rows)
+    return trajectory
 
 
-def _mean(x: F64) -> float | None:
-    return float(x.mean()) if x.size else None
+@dataclass(frozen=True, slots=True)
+class _Recorder:
+    """Writes into a trajectory what a policy would do on rows of the log."""
+
+    log: Log
+    objective: Objective
+    truth: Mapping[str, F64] | None
+    trajectory: Trajectory
+
+    def record(self, policy: Published, rows: I64, q: F64 | None) -> None:
+        """Fill the rows of a batch block by block, in threads; ``q`` (o, s, k) is the reward model."""
+
+        def fill(block: slice) -> None:
+            self._fill(policy, rows[block], q)
+
+        each(fill, rows.size, ROW_BLOCK)
+
+    def _fill(self, policy: Published, rows: I64, q: F64 | None) -> None:
+        log, trajectory = self.log, self.trajectory
+        pmf, action, segment = served_pmf(policy, log, rows), log.action[rows], log.segment[rows]
+        trajectory.pi[rows] = pmf[np.arange(rows.size), action]
+        if q is not None:
+            trajectory.q_logged[:, rows] = q[:, segment, action]
+            trajectory.q_target[:, rows] = _under(pmf, q, segment)
+        if self.truth is not None:
+            expected = self.objective.combine({o: self.truth[o][rows] for o in self.objective.outcomes})
+            eligible = True if log.eligible is None else log.eligible[rows]
+            trajectory.truth[rows] = np.einsum("na,na->n", pmf, expected)
+            trajectory.best[rows] = np.max(expected, axis=1, where=eligible, initial=-np.inf)
+
+
+def _under(pmf: F64, q: F64, segment: I64) -> F64:
+    """(o, m) the mean of the reward model (o, s, k) under the pmf (m, k) of each row."""
+    nodes, node = np.unique(segment, return_inverse=True)
+    if nodes.size > FEW_NODES:
+        return np.stack([np.einsum("na,na->n", pmf, table[segment]) for table in q])
+    # The value at every node: a product of matrices is faster than a gather.
+    value = pmf @ q[:, nodes].reshape(-1, q.shape[2]).T
+    return value.reshape(-1, len(q), nodes.size)[np.arange(node.size), :, node].T
+
+
+def _reward_model(log: Log, everyone: History) -> F64 | None:
+    """(o, s, k) the reward model of all rows that have matured, over the nodes of the log; None before any has."""
+    if everyone.posterior is None:
+        return None
+    nodes = everyone.posterior.segments.locate(log.segments)
+    return np.stack([everyone.posterior.mean(o)[nodes] for o in log.outcomes])
