@@ -12,41 +12,43 @@ After every move, ``live`` must equal a plain model of the rules.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import threading
 import time
 from array import array
 
+import find_harness  # noqa: F401
 import numpy as np
+from harness.command import parser
+from harness.policies import ACTIONS, PATHS, TREE, table
+from harness.timing import timed
 
-from policies import ACTIONS, PATHS, TREE, table
-from tactful.batch.decide import decide
-from tactful.core.draw import user_keys
+import tactful as tt
 from tactful.serving import Decider, ServingConfig
 
-FIRST = 2900
+FIRST_PERIOD = 2900
 KEEP = 12
 THREADS = 8
 USERS = 1_000_000
+POLICIES = 40
 
 
 class Run:
     """What the threads share: the clock's period, how far each side is, and what went wrong."""
 
-    def __init__(self, policies: list, n: int, moves: int) -> None:
-        self.period, self.moved, self.n, self.moves = FIRST, 0, n, moves
+    def __init__(self, policies: list[tt.Table], n: int, moves: int) -> None:
+        self.period, self.moves_made, self.n, self.moves = FIRST_PERIOD, 0, n, moves
         self.policies = policies
         self.version = {p.version: i for i, p in enumerate(policies)}
         self.names = [f"u-{u:06d}" for u in range(USERS)]
         self.errors: list[str] = []
-        self.wrong: list[str] = []
+        self.mismatches: list[str] = []
 
     def clock(self) -> int:
         return ACTIONS.period_start_us(self.period) + 1
 
 
-def ask(decider: Decider, run: Run, seed: int, out: dict[int, list[np.ndarray]]) -> None:
+def decide(decider: Decider, run: Run, seed: int, out: dict[int, list[np.ndarray]]) -> None:
     """One thread: its decisions, as columns."""
     n = run.n // THREADS
     rng = np.random.default_rng(seed)
@@ -61,7 +63,7 @@ def ask(decider: Decider, run: Run, seed: int, out: dict[int, list[np.ndarray]])
             row = (users[i], d.period, where[i], run.version[d.policy], action[d.action], d.propensity)
             for column, value in zip(columns, row, strict=True):
                 column.append(value)
-            while i * run.moves > (run.moved + 2) * n:  # the moves are spread over the decisions
+            while i * run.moves > (run.moves_made + 2) * n:  # the moves are spread over the decisions
                 time.sleep(1e-3)
     except Exception as error:
         run.errors.append(repr(error))
@@ -87,52 +89,55 @@ def move(decider: Decider, run: Run) -> None:
             live[period] = stack[-1]
         for period in range(run.period - 2, run.period + 5):
             if decider.live(period).version != live.get(period, run.policies[0].version):
-                run.wrong.append(f"move {i}, period {period}")
-        run.moved = i + 1
+                run.mismatches.append(f"move {i}, period {period}")
+        run.moves_made = i + 1
 
 
-def recompute(policies: list, columns: list[np.ndarray]) -> tuple[int, int]:
+def recompute(policies: list[tt.Table], columns: list[np.ndarray]) -> tuple[int, int]:
     """Rows that their version does not make, and rows that another version makes too."""
     user, period, where, version, action, propensity = columns
-    keys = user_keys(f"u-{u:06d}" for u in range(USERS))[user]
+    keys = tt.user_keys(f"u-{u:06d}" for u in range(USERS))[user]
     nodes = np.array([TREE.index(p) for p in PATHS])[where]
-    own, others = np.zeros(user.size, np.bool_), np.zeros(user.size, np.bool_)
+    sound, ambiguous = np.zeros(user.size, np.bool_), np.zeros(user.size, np.bool_)
     for i, policy in enumerate(policies):
-        drawn = decide(policy, keys, period, nodes)
+        drawn = tt.decide_rows(policy, keys, period, nodes)
         same = (drawn.action == action) & (drawn.propensity == propensity)
-        own |= same & (version == i)
-        others |= same & (version != i)
-    return int((~own).sum()), int(others.sum())
+        sound |= same & (version == i)
+        ambiguous |= same & (version != i)
+    return int((~sound).sum()), int(ambiguous.sum())
 
 
-def main(n: int, moves: int) -> bool:
-    policies = [table(seed, salt=f"p{seed}") for seed in range(40)]
-    run, out = Run(policies, n, moves), {}
-    decider = Decider(policies[0], ServingConfig(keep=KEEP), clock=run.clock)
-    workers = [threading.Thread(target=ask, args=(decider, run, seed, out)) for seed in range(THREADS)]
+def run_threads(decider: Decider, run: Run) -> list[np.ndarray]:
+    """All decisions as columns, made while the policies move."""
+    out: dict[int, list[np.ndarray]] = {}
+    workers = [threading.Thread(target=decide, args=(decider, run, seed, out)) for seed in range(THREADS)]
     sys.setswitchinterval(1e-4)  # fifty times as many changes of thread as usual
-    start = time.perf_counter()
     for worker in workers:
         worker.start()
     move(decider, run)
     for worker in workers:
         worker.join()
-    took = time.perf_counter() - start
-    columns = [np.concatenate([out[s][c] for s in range(THREADS)]) for c in range(6)]
+    return [np.concatenate([out[seed][c] for seed in range(THREADS)]) for c in range(6)]
+
+
+def main(n: int, moves: int) -> bool:
+    policies = [table(seed, salt=f"p{seed}") for seed in range(POLICIES)]
+    run = Run(policies, n, moves)
+    decider = Decider(policies[0], ServingConfig(keep=KEEP), clock=run.clock)
+    columns: list[np.ndarray] = []
+    wall = timed(lambda: columns.extend(run_threads(decider, run))).wall
     torn, ambiguous = recompute(policies, columns)
-    print(f"{THREADS} threads, {columns[0].size:,} decisions, {run.moved:,} swaps and rollbacks in {took:.0f} s")
+    print(f"{THREADS} threads, {columns[0].size:,} decisions, {run.moves_made:,} swaps and rollbacks in {wall:.0f} s")
     versions, periods = (np.unique(columns[c]).size for c in (3, 1))
     print(
         f"{versions} versions, {periods} periods: {torn} torn, {ambiguous} of two versions, {len(run.errors)} errors;"
     )
-    print(f"who is live was wrong {len(run.wrong)} times")
-    for line in [*run.errors[:3], *run.wrong[:3]]:
+    print(f"who is live was wrong {len(run.mismatches)} times")
+    for line in [*run.errors[:3], *run.mismatches[:3]]:
         print("  ", line)
-    return not (torn or ambiguous or run.errors or run.wrong)
+    return not (torn or ambiguous or run.errors or run.mismatches)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--small", action="store_true", help="a smoke run of some seconds")
-    small = parser.parse_args().small
+    small = parser(__doc__).parse_args().small
     sys.exit(not (main(200_000, 200) if small else main(10_000_000, 1_000)))

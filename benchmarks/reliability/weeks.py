@@ -27,7 +27,7 @@ from running import KEY, service
 
 import tactful as tt
 from tactful.core.actions import time_us
-from tactful.frames.building.event_frames import of_rows
+from tactful.frames.building.event_frames import events_of
 from tactful.frames.building.join import join
 from tactful.journal.journal import Journal
 from tactful.kernels import world as kernel
@@ -129,7 +129,7 @@ def post(url: str, events: list[dict[str, Any]], chance: np.random.Generator) ->
 def learn(folder: Path, spec: tt.LogSpec, as_of: int, from_period: int) -> Table:
     """Journal → log → fit → publish, as a weekly job does it."""
     with Journal(folder / "journal.db") as journal:
-        joined = join(of_rows(journal.read()), spec, as_of_us=as_of)
+        joined = join(events_of(journal.read()), spec, as_of_us=as_of)
     joined.table.write_parquet(folder / "log.parquet")
     log = tt.read_log(folder / "log.parquet", spec)
     posterior = tt.Hierarchical().fit(log)
