@@ -18,7 +18,7 @@ from tactful.errors import LogError
 from tactful.models.sufficient_statistics import CellSums, RowCounter, S
 from tactful.models.training_lineage import trained_on, until_latest
 
-EARLIEST_US: int = -(1 << 62)  # a time before any decision
+NEVER_COUNTED_US: int = -(1 << 62)  # a time before any decision
 CELL_COUNTER: RowCounter[CellSums] = cast(Any, CellSums)
 ROUNDING = 1e-6  # decisions below 0 that a subtraction may leave by rounding
 
@@ -112,7 +112,7 @@ class Evidence(Generic[S]):
         marks = dict(self.watermarks)
         for o, measured in log.outcomes.items():
             if log.as_of is not None and log.decided_at is not None:
-                marks[o] = max(log.as_of - measured.spec.window_us, marks.get(o, EARLIEST_US))
+                marks[o] = max(log.as_of - measured.spec.window_us, marks.get(o, NEVER_COUNTED_US))
         total = {o: x.plus(sums[o]) for o, x in self.sums.items()}
         return replace(self, sums=total, watermarks=marks, lineage=trained_on(log, model, self.lineage))
 

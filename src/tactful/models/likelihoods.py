@@ -7,7 +7,7 @@ Reference: Rasmussen & Williams 2006, section 3.4.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, final
 
 import numpy as np
 from scipy.special import expit, logit
@@ -58,6 +58,7 @@ class Likelihood(Protocol):
         ...
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Binomial:
     """Totals y of t trials, with the logistic link; moments by Gauss–Hermite with 32 nodes."""
@@ -100,6 +101,7 @@ class Binomial:
         return mean * (1 - mean) / variance
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Poisson:
     """Counts y over exposure t, with the logarithmic link; the moments of its lognormal response are exact."""
@@ -131,6 +133,7 @@ class Poisson:
         return mean / variance
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Normal:
     """A real outcome: the latent is its mean in units of the noise, so that a unit of t is a unit of precision."""

@@ -14,7 +14,7 @@ from tactful.core.segments import Segments
 
 EMPTY_SHARE = 1e-9  # of the largest cell's decisions: a cell with less has lost all of its rows
 NO_VARIANCE = 1e-12  # residuals that independent rows would give: below that there is nothing to compare with
-TINY = 1e-300  # a divisor of empty cells, whose sums are 0
+SMALLEST_SIZE = 1e-300  # a divisor of empty cells, whose sums are 0
 
 
 class SufficientStatistics(Protocol):
@@ -58,7 +58,19 @@ class RowCounter(Protocol[S_co]):
         ...
 
     def from_rows(self, log: Log, outcome: str, rows: Bool, weight: F64 | None = None) -> S_co:
-        """The sums of the chosen rows (n,), over the nodes of ``log.segments``; ``weight`` (r,) of each of them."""
+        """The sums of the chosen rows of a log.
+
+        Parameters
+        ----------
+        log
+            Its tree has the s nodes of the sums.
+        outcome
+            The outcome whose values are summed.
+        rows
+            (n,) the rows that count; their values are known.
+        weight
+            (r,) of each chosen row, 1 by default.
+        """
         ...
 
 
@@ -152,7 +164,7 @@ class CellSums(NamedTuple):
         cell, and users who differ, inflate the variance of its mean. The sums are divided by it (quasi-likelihood).
         Reference: McCullagh & Nelder 1989, section 4.5.
         """
-        mu = self.y / np.maximum(self.t, TINY)
+        mu = self.y / np.maximum(self.t, SMALLEST_SIZE)
         clustered = self.gg - 2 * self.my * mu + self.mm * mu * mu
         if outcome.kind == "binary" or outcome.has_trials:
             independent = self.y * (1 - mu)
@@ -165,7 +177,7 @@ class CellSums(NamedTuple):
 
     def noise(self) -> float:
         """Pooled variance of one observation within cells; 1 where no cell has two."""
-        within = float(np.sum(self.yy - self.y**2 / np.maximum(self.n, TINY)))
+        within = float(np.sum(self.yy - self.y**2 / np.maximum(self.n, SMALLEST_SIZE)))
         freedom = float(self.n.sum() - np.count_nonzero(self.n))
         return within / freedom if within > 0 and freedom > 0 else 1.0
 

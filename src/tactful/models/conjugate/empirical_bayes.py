@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from tactful.core.arrays import F64, I64
 from tactful.core.segments import Segments
 from tactful.models.conjugate.families import Family
-from tactful.models.sufficient_statistics import TINY, subtree_sums
+from tactful.models.sufficient_statistics import SMALLEST_SIZE, subtree_sums
 
 KAPPA_CENTRE = 30.0  # of the weak prior on a level's strength, in observations
 KAPPA_LOG_SD = 3.0  # of that prior, on the scale of logarithms
@@ -44,7 +44,7 @@ def shrink(family: Family, y: F64, t: F64, segments: Segments) -> ShrunkCells:
     """
     parents, depths = segments.parents, segments.depths
     y, t = subtree_sums(y, parents), subtree_sums(t, parents)
-    overall = family.inside(np.full_like(y[0], y[0].sum() / max(float(t[0].sum()), TINY)))
+    overall = family.inside(np.full_like(y[0], y[0].sum() / max(float(t[0].sum()), SMALLEST_SIZE)))
     mean, strength = np.empty_like(y), np.empty_like(y)
     prior_mean, prior_strength = mean.copy(), strength.copy()
     kappas: list[float] = []

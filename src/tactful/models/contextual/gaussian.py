@@ -15,7 +15,7 @@ from tactful.models.contextual.coefficient_fit import CoefficientFit
 from tactful.models.contextual.coefficients import solve
 from tactful.models.contextual.moments import ContextMoments
 from tactful.models.contextual.prior_strength import StrengthGrid, Strengths, choose, prior
-from tactful.models.contextual.residuals import noise
+from tactful.models.contextual.residuals import Noise, noise
 from tactful.models.likelihoods import Normal
 from tactful.models.tree.message_passing import Tree
 
@@ -72,12 +72,10 @@ def fit_gaussian(
     residual = noise(by_node, outcome)
     size = float(by_node.rows[..., 0, 0].sum())
     centre = float(by_node.rows[..., 0, -1].sum()) / size if size > 0 else 0.0
-    # What the data say of the coefficients, in units of the noise.
+    # What the data say of the coefficients.
     tree = Tree.from_segments(coefficient_tree(segments, options.pooled))
     sharing = sharing_of(actions, by_node.rows.shape[-1] - 1, options.action_features)
-    weight = (residual.dispersion * residual.variance)[:, None]
-    A, b = by_node.rows[..., :-1, :-1], by_node.rows[..., :-1, -1]
-    J, h = sharing.gather(A / weight[..., None], (b - centre * A[..., 0]) / weight)
+    J, h = _information(by_node, residual, centre, sharing)
     # The prior, and the posterior.
     unit = 1 / residual.common
     strengths = chosen_strengths(options, segments, J, h, sharing, unit=unit, grid=DECISION_GRID)
@@ -98,6 +96,13 @@ def fit_gaussian(
         noise=residual.variance,
         dispersion=residual.dispersion,
     )
+
+
+def _information(by_node: ContextMoments, residual: Noise, centre: float, sharing: Sharing) -> tuple[F64, F64]:
+    """Precisions (v, b, p, p) and vectors (v, b, p) of φ: second moments of each action in units of its noise."""
+    weight = (residual.dispersion * residual.variance)[:, None]
+    A, b = by_node.rows[..., :-1, :-1], by_node.rows[..., :-1, -1]
+    return sharing.gather(A / weight[..., None], (b - centre * A[..., 0]) / weight)
 
 
 def coefficient_tree(segments: Segments, pooled: bool) -> Segments:

@@ -21,7 +21,7 @@ from tactful.models.tree.message_passing import Tree
 STRENGTH_LOG_SD = 3.0  # of the weak prior on a strength's logarithm
 MIN_STRENGTH_NODES, MAX_STRENGTH_NODES = 8, 32  # nodes by which strengths are chosen
 STRENGTH_WORK = 4_000_000  # p³ of all of their blocks, where that leaves the smallest number
-ROOT, BELOW, SLOPE = range(3)  # positions in ``Strengths``
+ROOT_FIELD, BELOW_FIELD, SLOPE_FIELD = range(3)  # positions in ``Strengths``
 SLOPE_STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 
@@ -78,11 +78,11 @@ def choose(segments: Segments, J: F64, h: F64, sharing: Sharing, *, unit: float,
     optimum, last = grid.centre, None
     while optimum != last:
         last = optimum
-        optimum = _climb(optimum, ROOT, grid.values, score)
+        optimum = _climb(optimum, ROOT_FIELD, grid.values, score)
         if len(tree.levels) > 1:
-            optimum = _climb(optimum, BELOW, grid.values, score)
+            optimum = _climb(optimum, BELOW_FIELD, grid.values, score)
         if sharing.d > 1:
-            optimum = _climb(optimum, SLOPE, SLOPE_STRENGTHS, score)
+            optimum = _climb(optimum, SLOPE_FIELD, SLOPE_STRENGTHS, score)
     return optimum
 
 

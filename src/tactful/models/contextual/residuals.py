@@ -14,7 +14,7 @@ from tactful.models.contextual.coefficients import inverse_roots
 from tactful.models.contextual.context_rows import ContextRows
 from tactful.models.contextual.moments import ContextMoments
 from tactful.models.contextual.newton import score
-from tactful.models.sufficient_statistics import NO_VARIANCE, TINY
+from tactful.models.sufficient_statistics import NO_VARIANCE, SMALLEST_SIZE
 
 SLOPE_PULL = 10.0  # decisions by which an action's slopes lean on those common to all
 VARIANCE_FREEDOM = 10.0  # degrees of freedom by which an action's variance leans on the common one
@@ -40,7 +40,7 @@ def noise(moments: ContextMoments, outcome: Outcome) -> Noise:
     # Second moments around the mean of each cell, summed over nodes: (k, f + 1, f + 1).
     rows, n = moments.rows, moments.rows[..., 0, 0]
     totals = rows[..., 0]
-    centred = rows - totals[..., :, None] * (totals / np.maximum(n, TINY)[..., None])[..., None, :]
+    centred = rows - totals[..., :, None] * (totals / np.maximum(n, SMALLEST_SIZE)[..., None])[..., None, :]
     centred = centred[..., 1:, 1:].sum(0)
     # Residual sums of squares: vᵀ A v with v = (−slopes, 1).
     slopes, slope_freedom = _slopes(centred[:, :-1, :-1], centred[:, :-1, -1])
@@ -54,7 +54,7 @@ def noise(moments: ContextMoments, outcome: Outcome) -> Noise:
     common = total / total_freedom if total > 0 and total_freedom > 0 else 1.0
     # Each action's variance, shrunk to the common one.
     effective = freedom * _information_share(moments, outcome)
-    variance = (effective * residual / np.maximum(freedom, TINY) + VARIANCE_FREEDOM * common) / (
+    variance = (effective * residual / np.maximum(freedom, SMALLEST_SIZE) + VARIANCE_FREEDOM * common) / (
         effective + VARIANCE_FREEDOM
     )
     return Noise(variance, common, _dispersion(moments, v, total))
@@ -76,7 +76,7 @@ def _slopes(xx: F64, xy: F64) -> tuple[F64, F64]:
 
 def _information_share(moments: ContextMoments, outcome: Outcome) -> float:
     """2/(κ − 1), at most 1: what a row tells of the variance, beside a Gaussian row."""
-    mean = float(moments.y.sum()) / max(float(moments.n.sum()), TINY)
+    mean = float(moments.y.sum()) / max(float(moments.n.sum()), SMALLEST_SIZE)
     if outcome.kind == "real" or mean <= 0:
         return 1.0
     if outcome.kind == "count" or mean >= 1:
@@ -89,7 +89,7 @@ def _dispersion(moments: ContextMoments, v: F64, total: float) -> float:
     if total <= 0 or moments.pairs.shape[-1] == 1:
         return 1.0
     rows = moments.rows
-    n = np.maximum(rows[..., 0, 0], TINY)
+    n = np.maximum(rows[..., 0, 0], SMALLEST_SIZE)
     level = -np.einsum("vai,ai->va", rows[..., 0, 1:], v) / n
     w = np.concatenate((level[..., None], np.broadcast_to(v, (*level.shape, v.shape[1]))), 2)
     return max(1.0, 1 + float(np.einsum("vai,vaij,vaj->", w, moments.pairs, w)) / total)

@@ -44,7 +44,19 @@ class OutcomeFit:
 
 
 def problem_of(outcome: Outcome, sums: CellSums, tree: Tree, dispersion: float) -> CellProblem:
-    """The data of every cell, divided by the dispersion; the prior of the root is centred at the overall mean."""
+    """The data of every cell; the prior of the root is centred at the overall mean.
+
+    Parameters
+    ----------
+    outcome
+        Its kind chooses the likelihood.
+    sums
+        Of its rows.
+    tree
+        The levels of the s nodes.
+    dispersion
+        By which the sums are divided.
+    """
     kind = likelihood(outcome, sums.noise())
     size = float(sums.t.sum())
     centre = kind.link(float(sums.y.sum()) / size) if size > 0 else 0.0

@@ -17,7 +17,7 @@ from tactful.models.likelihoods import Likelihood
 from tactful.models.tree.message_passing import Level, Tree
 
 JITTERS = (1e-12, 1e-9, 1e-6)  # of the prior variance: rounding may leave less than nothing where data leave nothing
-NODE_BLOCK = 16  # nodes that one thread draws at once
+DRAWN_NODE_BLOCK = 16  # nodes that one thread draws at once
 SMALL_PRODUCT = 1 << 18  # multiply-adds that BLAS leaves to one thread: two threads would wait for each other
 
 NodeDeviations = dict[int, F64]
@@ -48,6 +48,17 @@ def draw(tree: Tree, latent: TreeGaussian, *, m: int, seed: int) -> F64:
 
     ε is Philox at (seed, stream, node, action, draw), so that a draw is a function of its indices alone. Cost
     O(m · nodes · k²).
+
+    Parameters
+    ----------
+    tree
+        The levels of the segment tree.
+    latent
+        What the draws come from.
+    m
+        How many draws.
+    seed
+        The same seed gives the same draws.
     """
     out = np.empty((m, *latent.f.shape))
 
@@ -83,8 +94,8 @@ def draw_each(tree: Tree, latents: Mapping[str, TreeGaussian], visitor: DrawVisi
         above[o] = {-1: np.zeros((-(-m // rows), rows, k))}
     for depth, level in enumerate(tree.levels):
         below: dict[str, NodeDeviations] = {o: {} for o in latents}
-        task = partial(_draw_block, latents, (depth, level), above, below, visitor, (m, seed))
-        each(task, level.nodes.size, NODE_BLOCK)
+        task = partial(_draw_block, latents, (depth, level), above, below, (m, seed), visitor=visitor)
+        each(task, level.nodes.size, DRAWN_NODE_BLOCK)
         above = below
 
 
@@ -93,9 +104,10 @@ def _draw_block(
     level_at_depth: tuple[int, Level],
     above: Mapping[str, NodeDeviations],
     below: Mapping[str, NodeDeviations],
-    visitor: DrawVisitor,
     draws_and_seed: tuple[int, int],
     block: slice,
+    *,
+    visitor: DrawVisitor,
 ) -> None:
     """Draw a block of a level's nodes, put into ``below`` what their children need, and hand the responses over."""
     (depth, level), (m, seed) = level_at_depth, draws_and_seed
