@@ -98,19 +98,28 @@ def people(n, seed=1):
 
 def contextual(score, base=None, share=0.0, safe=None, **options):
     even = Table.of(GRID, TREE, np.ones((len(TREE), GRID.k))).shares
-    return Contextual(GRID, TREE, FEATURES, score, even, base, share, safe, Terms(**options))
+    return Contextual(
+        actions=GRID,
+        segments=TREE,
+        features=FEATURES,
+        score=score,
+        typical=even,
+        base=base,
+        share=share,
+        safe=safe,
+        terms=Terms(**options),
+    )
 
 
 def linear(rule=None, seed=1, **options):
     made = Made(seed)
-    return contextual(
-        LinearScore.of(rule or Rule("thompson", 2.0), made.mean_["spend"], made.root_["spend"]), **options
-    )
+    rule = rule or Rule("thompson", 2.0)
+    return contextual(LinearScore.from_coefficients(rule, made.mean_["spend"], made.root_["spend"]), **options)
 
 
 def bank(rule=None, seed=1, m=64, **options):
     made = Made(seed)
     theta = [made.bank(o, m, seed) for o in made.outcomes]
     gain = np.stack([np.ones((len(TREE), GRID.k)), np.full((len(TREE), GRID.k), -2.0)])
-    score = BankScore.of(rule or Rule("thompson", 2.0), ("identity", "logistic"), theta, gain, np.arange(GRID.k) * 0.1)
-    return contextual(score, **options)
+    rule, offset = rule or Rule("thompson", 2.0), np.arange(GRID.k) * 0.1
+    return contextual(BankScore.from_draws(rule, ("identity", "logistic"), theta, gain, offset), **options)

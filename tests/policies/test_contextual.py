@@ -60,7 +60,8 @@ def test_a_bank_is_counted_by_hand():
 def test_ties_in_a_bank_split_equally():
     theta = np.zeros((4, len(TREE), GRID.k, FEATURES.d))
     theta[0, :, 2, 0] = 1.0  # one draw of four has a winner
-    score = BankScore.of(Rule("thompson", 1.0), ("log",), [theta], np.ones((1, len(TREE), GRID.k)), np.zeros(GRID.k))
+    gain = np.ones((1, len(TREE), GRID.k))
+    score = BankScore.from_draws(Rule("thompson", 1.0), ("log",), [theta], gain, np.zeros(GRID.k))
     np.testing.assert_allclose(contextual(score).pmf(NODES[:1], CONTEXT[:1]), [[0.15, 0.15, 0.4, 0.15, 0.15]])
 
 
@@ -83,9 +84,9 @@ def test_the_negative_of_an_outcome_at_the_negative_value_changes_no_bit(links):
     theta = [made.bank(o, 32, 1) for o in made.outcomes]
     gain = np.stack([np.ones((len(TREE), GRID.k)), np.full((len(TREE), GRID.k), -2.0)])
     rule, offset = Rule("thompson", 1.0), np.zeros(GRID.k)
-    plain = contextual(BankScore.of(rule, ("identity", links[1]), theta, gain, offset))
+    plain = contextual(BankScore.from_draws(rule, ("identity", links[1]), theta, gain, offset))
     first = contextual(
-        BankScore.of(rule, ("identity", links[1]), [-theta[0], theta[1]], -gain * [[[1]], [[-1]]], offset)
+        BankScore.from_draws(rule, ("identity", links[1]), [-theta[0], theta[1]], -gain * [[[1]], [[-1]]], offset)
     )
     np.testing.assert_array_equal(plain.pmf(NODES, CONTEXT), first.pmf(NODES, CONTEXT))
 
@@ -150,11 +151,11 @@ def test_nodes_with_equal_coefficients_share_them():
     made = Made(1)
     mean, root = made.mean_["spend"].copy(), made.root_["spend"].copy()
     mean[3], root[3] = mean[1], root[1]
-    score = LinearScore.of(Rule("greedy"), mean, root)
+    score = LinearScore.from_coefficients(Rule("greedy"), mean, root)
     assert score.group.tolist() == [0, 1, 2, 1, 3]
     assert score.mean.shape[0] == 4
     one = np.broadcast_to(made.bank("spend", 8, 1)[:, :1], (8, len(TREE), GRID.k, FEATURES.d))
-    pooled = BankScore.of(Rule("greedy"), ("log",), [one], np.ones((1, len(TREE), GRID.k)), np.zeros(GRID.k))
+    pooled = BankScore.from_draws(Rule("greedy"), ("log",), [one], np.ones((1, len(TREE), GRID.k)), np.zeros(GRID.k))
     assert pooled.group.tolist() == [0] * len(TREE)
 
 
@@ -176,7 +177,7 @@ def test_what_does_not_fit_together_is_refused():
     with pytest.raises(PolicyError, match="not there"):
         replace(good.score, group=good.score.group + 9)
     with pytest.raises(PolicyError, match="shapes"):
-        LinearScore.of(Rule("greedy"), made.mean_["spend"], made.root_["spend"][..., :1])
+        LinearScore.from_coefficients(Rule("greedy"), made.mean_["spend"], made.root_["spend"][..., :1])
     with pytest.raises(PolicyError, match="link"):
         replace(bank().score, links=("probit", "log"))
 

@@ -118,12 +118,20 @@ def test_contextual_decisions_are_those_of_the_batch(kind):
     s, k, d = len(tree), GRID.k, 4
     mean, noise = rng.normal(size=(s, k, d)), rng.normal(size=(64, s, k, d))
     if kind == "linear":
-        score = LinearScore.of(Rule(THOMPSON, 2.0), mean, np.broadcast_to(0.4 * np.eye(d), (s, k, d, d)))
+        score = LinearScore.from_coefficients(Rule(THOMPSON, 2.0), mean, np.broadcast_to(0.4 * np.eye(d), (s, k, d, d)))
     else:
-        score = BankScore.of(Rule(THOMPSON, 1.0), ["logistic"], [mean + 0.4 * noise], np.ones((1, s, k)), np.zeros(k))
+        draws = [mean + 0.4 * noise]
+        score = BankScore.from_draws(Rule(THOMPSON, 1.0), ["logistic"], draws, np.ones((1, s, k)), np.zeros(k))
     features = Features(("a", "b", "c"), (0.0,) * 3, (1.0,) * 3)
     typical = np.tile(np.array([ONE] + [0] * (k - 1), np.uint64), (s, 1))
-    policy = Contextual(GRID, tree, features, score, typical, terms=Terms(uniform=0.03, arms=Arms(0.1, 0.1)))
+    policy = Contextual(
+        actions=GRID,
+        segments=tree,
+        features=features,
+        score=score,
+        typical=typical,
+        terms=Terms(uniform=0.03, arms=Arms(0.1, 0.1)),
+    )
     context, nodes, users = rng.normal(size=(n, 3)), rng.integers(s, size=n), [f"u{i}" for i in range(n)]
     masks = rng.random((n, k)) < 0.7
     masks[:, 1] = True

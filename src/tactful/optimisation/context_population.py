@@ -117,10 +117,10 @@ class ContextPopulation:
         safe = explorer.safe(posterior, objective, seed, offset) if isinstance(explorer, Cautious) else None
         even = to_shares([1 / posterior.actions.k] * posterior.actions.k)
         policy = Contextual(
-            posterior.actions,
-            posterior.segments,
-            posterior.features,
-            score_of(posterior, explorer, objective, offset, seed),
+            actions=posterior.actions,
+            segments=posterior.segments,
+            features=posterior.features,
+            score=score_of(posterior, explorer, objective, offset, seed),
             typical=np.array([even] * len(posterior.segments), np.uint64),
             safe=safe,
         )

@@ -38,11 +38,11 @@ def score_of(posterior: ContextualPosterior, explorer: Explorer, objective: Obje
     rule, outcomes = explorer.rule, objective.outcomes
     linear = all(posterior.link(o) == "identity" for o in outcomes)
     if linear and (posterior.independent or not rule.samples):
-        return LinearScore.of(rule, *_utility(posterior, objective, offset))
+        return LinearScore.from_coefficients(rule, *_utility(posterior, objective, offset))
     gain = np.stack([objective.values[o] * posterior.scale(o) for o in outcomes])
     draws = _bank_size(explorer)
     theta = [posterior.bank(o, draws, seed) for o in outcomes]
-    return BankScore.of(rule, [posterior.link(o) for o in outcomes], theta, gain, offset)
+    return BankScore.from_draws(rule, [posterior.link(o) for o in outcomes], theta, gain, offset)
 
 
 def _bank_size(explorer: Explorer) -> int:

@@ -16,15 +16,20 @@ POLICY, CONTROL, UNIFORM = "policy", "control", "uniform"
 
 @dataclass(frozen=True, slots=True)
 class Arms:
-    """Sticky experiment arms: keyed shares of the users who get ``none`` (control) or a uniform draw.
+    """Arms of an experiment, to which users are assigned for good by their keys; the others get the policy.
 
+    Examples
+    --------
     >>> Arms(control=0.5).assign(np.array([1, 2, 4], np.uint64)).tolist()
     ['control', 'control', 'policy']
     """
 
     control: float = 0.0
+    """Share of the users who always get ``none``."""
     uniform: float = 0.0
+    """Share of the users who always get a uniform draw of the eligible actions."""
     salt: str = "arms"
+    """With another salt every user is assigned anew."""
 
     def __post_init__(self) -> None:
         """Refuse shares that are no shares."""
@@ -33,7 +38,7 @@ class Arms:
 
     @property
     def bounds(self) -> tuple[int, int]:
-        """Below the first a user is in control, below the second in the uniform arm."""
+        """Integers of 2**32: a user whose number is below the first is in control, below the second in uniform."""
         return round(self.control * ONE), round((self.control + self.uniform) * ONE)
 
     def assign(self, user_key: U64) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
@@ -50,11 +55,26 @@ class Arms:
     def split(self, u: U32) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
         """(u,) the arms of sticky uniforms in [0, 2**32)."""
         control, uniform = self.bounds
-        wide = u.astype(np.uint64)
-        return np.where(wide < control, CONTROL, np.where(wide < uniform, UNIFORM, POLICY)).astype(object)
+        numbers = u.astype(np.uint64)
+        return np.where(numbers < control, CONTROL, np.where(numbers < uniform, UNIFORM, POLICY)).astype(object)
 
     def pmf(self, arm: str, pmf: F64, actions: ActionSpace) -> F64:
-        """The pmf (n, k) that an arm gives instead of the policy's."""
+        """The pmf that an arm gives instead of the policy's.
+
+        Parameters
+        ----------
+        arm
+            ``policy``, ``control`` or ``uniform``.
+        pmf
+            (n, k) the policy's.
+        actions
+            The k actions.
+
+        Raises
+        ------
+        PolicyError
+            The arm is control, and the action space has no ``none``.
+        """
         if arm == CONTROL:
             return np.tile(control_pmf(actions), (len(pmf), 1))
         return np.full_like(pmf, 1 / actions.k) if arm == UNIFORM else pmf

@@ -22,40 +22,60 @@ from tactful.policies.linear_score import by_group, check_group, shared
 
 F32 = NDArray[np.float32]
 LINKS = ("identity", "logistic", "log")
-BYTES = 16 << 20  # of scores at once
+SCORE_BYTES = 16 << 20  # of scores at once
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BankScore:
     """The utility of action a at node s in draw m is offset[a] + Σ_h gain[h, s, a] · link_h⁻¹(z·θ_h).
 
-    ``links`` (h,) names, ``group`` (s,) which draws a node has, ``theta`` (h, g, d, k, m) on the grid of
-    :func:`BankScore.of`, ``gain`` (h, s, k) the value of an outcome times its mean trials, ``offset`` (k,).
+    A head h is one outcome that has a value.
     """
 
     rule: Rule
+    """How utilities become a pmf."""
     links: tuple[str, ...]
+    """(h,) names of the links, in ``LINKS``."""
     group: I64
+    """(s,) the index of each node's draws; nodes may share them."""
     theta: F32
+    """(h, g, d, k, m) draws of the coefficients, on a grid, so that their products with a design are exact."""
     gain: F64
+    """(h, s, k) the value of an outcome times its mean trials."""
     offset: F64
+    """(k,) what is added to the utility of each action."""
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not belong together."""
         h, s, k = self.gain.shape
-        right = self.theta.ndim == 5 and self.theta.shape[0] == h == len(self.links) and self.theta.shape[3] == k
-        if not right or self.group.shape != (s,) or self.offset.shape != (k,) or not self.theta.size:
+        fits = self.theta.ndim == 5 and self.theta.shape[0] == h == len(self.links) and self.theta.shape[3] == k
+        if not fits or self.group.shape != (s,) or self.offset.shape != (k,) or not self.theta.size:
             raise PolicyError("draws, gains and offsets of different shapes", "policy", "rebuild it")
         if unknown := [link for link in self.links if link not in LINKS]:
             raise PolicyError(f"unknown link {unknown[0]!r}", "policy", "update tactful")
         check_group(self.group, self.theta.shape[1])
 
     @classmethod
-    def of(cls, rule: Rule, links: Sequence[str], theta: Sequence[F64], gain: F64, offset: F64) -> BankScore:
-        """From draws (m, s, k, d) of every head; nodes with the same draws share them."""
+    def from_draws(cls, rule: Rule, links: Sequence[str], theta: Sequence[F64], gain: F64, offset: F64) -> BankScore:
+        """From draws of every head, rounded to their grid; nodes with the same draws share them.
+
+        Parameters
+        ----------
+        rule
+            How utilities become a pmf.
+        links
+            (h,) names of the links.
+        theta
+            Of each head (m, s, k, d) draws of the coefficients.
+        gain
+            (h, s, k) the value of an outcome times its mean trials.
+        offset
+            (k,) what is added to the utility of each action.
+        """
         heads = [coefficients(t.transpose(1, 3, 2, 0), (1, 3)).astype(np.float32) for t in theta]
         group, first = shared(*heads)
-        return cls(rule, tuple(links), group, np.stack([t[first] for t in heads]), gain, offset)
+        frozen = np.stack([t[first] for t in heads])
+        return cls(rule=rule, links=tuple(links), group=group, theta=frozen, gain=gain, offset=offset)
 
     @property
     def kind(self) -> str:
@@ -73,10 +93,10 @@ class BankScore:
         return self.theta.shape[2]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What the artifact keeps."""
+        """What the artifact keeps in its second file."""
         return {"group": self.group, "theta": self.theta, "gain": self.gain, "offset": self.offset}
 
-    def plain(self) -> dict[str, object]:
+    def members(self) -> dict[str, object]:
         """What else determines behaviour."""
         return {"links": list(self.links)}
 
@@ -88,7 +108,7 @@ class BankScore:
         return mean, sd
 
     def pmf(self, nodes: I64, design: F64) -> F64:
-        """(n, k) what the rule makes of it."""
+        """(n, k) probabilities at nodes (n,) and designs (n, d) on their grid."""
         if not self.rule.samples:
             return self.rule.pmf(*self.moments(nodes, design))
         won = np.empty((nodes.size, self.k))
@@ -103,7 +123,7 @@ class BankScore:
             node = int(nodes[0])
             yield 0, self._utility(node, (design[0] @ self._ready(int(self.group[node]))).reshape(h, k, m))
             return
-        for g, rows in by_group(self.group[nodes], max(1, BYTES // (8 * h * k * m))):
+        for g, rows in by_group(self.group[nodes], max(1, SCORE_BYTES // (8 * h * k * m))):
             scores = (design[rows] @ self._ready(g)).reshape(-1, h, k, m)
             for row, score in zip(rows.tolist(), scores, strict=True):
                 yield row, self._utility(int(nodes[row]), score)
@@ -133,15 +153,15 @@ class BankScore:
         return constant[..., None], factor[..., None]
 
     @cached_property
-    def _wide(self) -> dict[int, F64]:
+    def _groups(self) -> dict[int, F64]:
         return {}
 
     def _ready(self, g: int) -> F64:
         """(d, h·k·m) the draws of a group in double precision, made at its first use."""
-        if g not in self._wide:
+        if g not in self._groups:
             h, _, d, k, m = self.theta.shape
-            self._wide[g] = self.theta[:, g].transpose(1, 0, 2, 3).reshape(d, h * k * m).astype(np.float64)
-        return self._wide[g]
+            self._groups[g] = self.theta[:, g].transpose(1, 0, 2, 3).reshape(d, h * k * m).astype(np.float64)
+        return self._groups[g]
 
 
 def wins(utility: F64) -> F64:

@@ -111,10 +111,10 @@ def _contextual(members: Mapping[str, Any], where: str, read: ReadFile | None) -
     score = _score(members, _arrays(members, where, read))
     base, safe = members["base"], members["safe"]
     return Contextual(
-        actions,
-        segments,
-        features,
-        score,
+        actions=actions,
+        segments=segments,
+        features=features,
+        score=score,
         typical=_shares(members["typical"], s, k, where),
         base=None if base is None else _shares(base, s, k, where),
         share=float(members["share"]),
@@ -140,7 +140,7 @@ def _score(members: Mapping[str, Any], arrays: Mapping[str, Any]) -> LinearScore
     if members["kind"] == "linear":
         mean, root = (arrays[name].astype(np.float64) for name in ("mean", "root"))
         return LinearScore(rule, arrays["group"], mean, root)
-    return BankScore(rule, tuple(members["links"]), **arrays)
+    return BankScore(rule=rule, links=tuple(members["links"]), **arrays)
 
 
 def _terms(members: Mapping[str, Any]) -> Terms:

@@ -53,7 +53,7 @@ class Score(Protocol):
         """What the artifact keeps in its second file."""
         ...
 
-    def plain(self) -> dict[str, object]:
+    def members(self) -> dict[str, object]:
         """What else determines behaviour, beside the rule and the arrays."""
         ...
 
@@ -66,7 +66,7 @@ class Score(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Contextual(OnTerms):
     """A pmf that depends on a context: (1 − share) · score(context) + share · base, before mask and mix."""
 
@@ -127,7 +127,7 @@ class Contextual(OnTerms):
             "segments": list(self.segments.paths),
             "features": self.features.to_json(),
             "rule": {"name": self.score.rule.name, "parameter": float(self.score.rule.parameter)},
-            **self.score.plain(),
+            **self.score.members(),
             "arrays": self.digest,
             "base": None if self.base is None else self.base.tolist(),
             "share": float(self.share),

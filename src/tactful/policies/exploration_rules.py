@@ -16,10 +16,7 @@ THOMPSON = "thompson"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A named rule with its one parameter.
-
-    ``thompson`` (the exponent β), ``greedy``, ``ucb`` (the width in standard deviations), ``softmax`` (the
-    temperature), ``epsilon-greedy`` (the share ε of uniform draws), ``inverse-gap`` (γ).
+    """A named rule with its one parameter: how utilities become a pmf.
 
     Examples
     --------
@@ -28,14 +25,18 @@ class Rule:
     """
 
     name: str
+    """``thompson``, ``greedy``, ``ucb``, ``softmax``, ``epsilon-greedy`` or ``inverse-gap``."""
     parameter: float = 0.0
+    """The exponent β of ``thompson``, the width of ``ucb`` in standard deviations, the temperature of ``softmax``, the
+    share ε of uniform draws of ``epsilon-greedy``, or γ of ``inverse-gap``; ``greedy`` has none."""
 
     def __post_init__(self) -> None:
         """Refuse rules that do not exist, and parameters without meaning."""
         if self.name != THOMPSON and self.name not in _FROM_MOMENTS:
             raise PolicyError(f"unknown rule {self.name!r}", "policy", "update tactful")
-        most = 1.0 if self.name == "epsilon-greedy" else inf
-        if not 0 <= self.parameter <= most or self.parameter == inf or (self.name == "softmax" and not self.parameter):
+        largest = 1.0 if self.name == "epsilon-greedy" else inf
+        no_temperature = self.name == "softmax" and not self.parameter
+        if not 0 <= self.parameter <= largest or self.parameter == inf or no_temperature:
             raise PolicyError(f"a parameter of {self.parameter}", f"rule {self.name}", "choose a positive number")
 
     @property

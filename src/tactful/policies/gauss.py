@@ -27,7 +27,7 @@ CELLS = 2048  # of the table of cdfs for one unit of x = z / √2
 LOW, HIGH = -5, 24  # as far as 96 nodes can reach
 _SCALE = CELLS * math.sqrt(0.5)
 _TOP = HIGH * CELLS - 2.0
-_ONE = 6 * CELLS  # Φ is 1 from there on
+_CERTAIN = 6 * CELLS  # Φ is 1 from there on
 _SQUARE = 1.0 / CELLS**2
 _SLOPE = 1.0 / (math.sqrt(math.pi) * CELLS)
 _NODES = np.stack([np.ones(NODES), np.arange(NODES, dtype=np.float64)])
@@ -37,7 +37,7 @@ _NODES = np.stack([np.ones(NODES), np.arange(NODES, dtype=np.float64)])
 def table() -> F64:
     """Φ at multiples of √2 / 2048; negative positions count from the end, as indices do."""
     out = np.ones((HIGH - LOW) * CELLS)
-    for i in range(LOW * CELLS, _ONE):
+    for i in range(LOW * CELLS, _CERTAIN):
         out[i] = 0.5 * math.erfc(-i / CELLS)
     return out
 
@@ -54,16 +54,16 @@ def normal(u: F64) -> tuple[F64, F64]:
     >>> cdf.round(9).tolist()
     [0.5, 0.022750132, 0.841344746]
     """
-    rest = np.rint(u)
-    cdf = table().take(rest.astype(np.int32), mode="wrap")
-    np.subtract(u, rest, out=rest)
+    offset = np.rint(u)  # the nearest place, and then the distance from it
+    cdf = table().take(offset.astype(np.int32), mode="wrap")
+    np.subtract(u, offset, out=offset)
     density = u * u
     density *= -_SQUARE
     np.exp(density, out=density)
-    u *= rest
+    u *= offset
     u *= _SQUARE * _SLOPE
     u += _SLOPE
-    u *= rest
+    u *= offset
     u *= density
     cdf += u
     return cdf, density
@@ -87,14 +87,14 @@ def best(mean: F64, sd: F64) -> F64:
 
 def weights(mean: F64, sd: F64) -> F64:
     """(k,) numbers in proportion to :func:`best`."""
-    least: float = sd.item(sd.argmin())  # a third of the time of sd.min()
-    if least <= 0.0:
+    narrowest: float = sd.item(sd.argmin())  # a third of the time of sd.min()
+    if narrowest <= 0.0:
         return _of_any_scale(mean, sd)
     spread = SPREADS * sd
     top, inverse, below = mean + spread, 1.0 / sd, mean - spread
     low, high = raised(mean, inverse, below.item(below.argmax())), top.item(top.argmax())
     if top.item(top.argmin()) >= low:
-        return _trapezoid(mean, sd, inverse, low, high, least)
+        return _trapezoid(mean, sd, inverse, low, high, narrowest)
     active = np.flatnonzero(top >= low)
     out, sd = np.zeros(mean.size), sd[active]
     out[active] = _trapezoid(mean[active], sd, inverse[active], low, high, sd.item(sd.argmin()))
@@ -102,7 +102,10 @@ def weights(mean: F64, sd: F64) -> F64:
 
 
 def raised(mean: F64, inverse: F64, low: float) -> float:
-    """A larger lower end from max(m − 6.5 s), where ‖((m − t)/s)₊‖ is at least 6.5: convex, so that it stays below."""
+    """A larger lower end from max(m − 6.5 s), where ‖((m − t)/s)₊‖ is at least 6.5.
+
+    The norm is convex in t, so that a step of Newton's iteration stays below its root.
+    """
     z = mean - low
     z *= inverse
     np.maximum(z, 0.0, out=z)
@@ -110,9 +113,9 @@ def raised(mean: F64, inverse: F64, low: float) -> float:
     return low + (square - SPREADS * math.sqrt(square)) / float(z.dot(inverse))
 
 
-def _trapezoid(mean: F64, sd: F64, inverse: F64, low: float, high: float, least: float) -> F64:
+def _trapezoid(mean: F64, sd: F64, inverse: F64, low: float, high: float, narrowest: float) -> F64:
     """The weights of arms whose intervals all cover ``low``."""
-    n = int((high - low) / (STEP * least)) + 2
+    n = int((high - low) / (STEP * narrowest)) + 2
     if n > NODES:
         return _of_any_scale(mean, sd)
     scale = inverse * _SCALE
@@ -120,31 +123,32 @@ def _trapezoid(mean: F64, sd: F64, inverse: F64, low: float, high: float, least:
     np.multiply(low - mean, scale, out=line[:, 0])
     np.multiply((high - low) / (n - 1), scale, out=line[:, 1])
     cdf, density = normal(line.dot(_NODES[:, :n]))
-    every = np.multiply.reduce(cdf, 0)
+    product = np.multiply.reduce(cdf, 0)
     density /= cdf
-    p = density.dot(every)
+    p = density.dot(product)
     p *= inverse
     return p
 
 
-def _integral(mean: F64, sd: F64, at: F64, weight: F64) -> F64:
-    cdf, density = normal(np.minimum((at - mean[:, None]) * (_SCALE / sd)[:, None], _TOP))
-    every = np.multiply.reduce(cdf, 0) * weight
-    return ((density / cdf) @ every) / (sd * math.sqrt(2 * math.pi))
+def _integral(mean: F64, sd: F64, points: F64, weight: F64) -> F64:
+    """(k,) the integrals of f_a Π F_b by a quadrature of points and weights."""
+    cdf, density = normal(np.minimum((points - mean[:, None]) * (_SCALE / sd)[:, None], _TOP))
+    product = np.multiply.reduce(cdf, 0) * weight
+    return ((density / cdf) @ product) / (sd * math.sqrt(2 * math.pi))
 
 
 def _of_any_scale(mean: F64, sd: F64) -> F64:
     """By panels; some arms may be points: the highest of them wins where every other arm is below it."""
-    wide = sd >= POINT * sd.max() if sd.any() else np.zeros(sd.size, np.bool_)
-    point = float(mean[~wide].max(initial=-np.inf))
+    spread_out = sd >= POINT * sd.max() if sd.any() else np.zeros(sd.size, np.bool_)
+    point = float(mean[~spread_out].max(initial=-np.inf))
     low = -math.inf
-    if wide.any():
-        m, s = mean[wide], sd[wide]
+    if spread_out.any():
+        m, s = mean[spread_out], sd[spread_out]
         low = raised(m, 1.0 / s, float((m - SPREADS * s).max()))
     low = max(point, low)
     near = 1e-12 * (abs(low) + float(sd.max()))
-    tied = np.flatnonzero(~wide & (mean >= low - near))
-    active = np.flatnonzero(wide & (mean + SPREADS * sd > low))
+    tied = np.flatnonzero(~spread_out & (mean >= low - near))
+    active = np.flatnonzero(spread_out & (mean + SPREADS * sd > low))
     out = np.zeros(mean.size)
     if active.size:
         m, s = mean[active], sd[active]
@@ -164,20 +168,20 @@ def panels(sd: F64, top: F64, low: float) -> tuple[F64, F64]:
     logarithm of the ratio of scales.
     """
     order = np.argsort(top, kind="stable")
-    ends, least = top[order], np.minimum.accumulate(sd[order][::-1])[::-1]
-    octave = np.floor(np.log2(least))
+    ends, narrowest = top[order], np.minimum.accumulate(sd[order][::-1])[::-1]
+    octave = np.floor(np.log2(narrowest))
     last = np.flatnonzero(np.append(octave[1:] != octave[:-1], True))
     x, w = _legendre()
-    at: list[F64] = []
+    points: list[F64] = []
     weight: list[F64] = []
     start, first = low, 0
     for i in last.tolist():
-        count = max(1, math.ceil((float(ends[i]) - start) / (WIDTH * float(least[first]))))
+        count = max(1, math.ceil((float(ends[i]) - start) / (WIDTH * float(narrowest[first]))))
         width = (float(ends[i]) - start) / count
-        at.append((start + width * (np.arange(count)[:, None] + x)).ravel())
+        points.append((start + width * (np.arange(count)[:, None] + x)).ravel())
         weight.append(np.tile(width * w, count))
         start, first = float(ends[i]), i + 1
-    return np.concatenate(at), np.concatenate(weight)
+    return np.concatenate(points), np.concatenate(weight)
 
 
 @cache

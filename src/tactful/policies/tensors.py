@@ -31,25 +31,25 @@ def pack(arrays: Arrays) -> bytes:
 
 
 def digest(arrays: Arrays) -> str:
-    """The sha256 of :func:`pack`, without making its bytes."""
-    found = sha256(_header(arrays))
+    """The sha256 of the bytes that :func:`pack` gives, without making them."""
+    sha = sha256(_header(arrays))
     for name in sorted(arrays):
-        found.update(np.ascontiguousarray(arrays[name]).data)
-    return found.hexdigest()
+        sha.update(np.ascontiguousarray(arrays[name]).data)
+    return sha.hexdigest()
 
 
 def _header(arrays: Arrays) -> bytes:
-    plain: dict[str, Any] = {}
-    at = 0
+    entries: dict[str, Any] = {}
+    offset = 0
     for name in sorted(arrays):
         array = arrays[name]
-        plain[name] = {
+        entries[name] = {
             "dtype": _NAMES[array.dtype],
             "shape": list(array.shape),
-            "data_offsets": [at, at + array.nbytes],
+            "data_offsets": [offset, offset + array.nbytes],
         }
-        at += array.nbytes
-    raw = json.dumps(plain, separators=(",", ":")).encode()
+        offset += array.nbytes
+    raw = json.dumps(entries, separators=(",", ":")).encode()
     raw += b" " * (-len(raw) % 8)
     return len(raw).to_bytes(8, "little") + raw
 
@@ -75,19 +75,21 @@ def unpack(raw: bytes, expected: Mapping[str, tuple[str, int]], where: str) -> d
         length = int.from_bytes(raw[:8], "little")
         if len(raw) < 8 or not 2 <= length <= min(MAX_HEADER, len(raw) - 8):
             raise ValueError("its header has an impossible length")
-        plain: dict[str, Any] = json.loads(raw[8 : 8 + length])
-        if list(plain) != sorted(expected):
+        entries: dict[str, Any] = json.loads(raw[8 : 8 + length])
+        if list(entries) != sorted(expected):
             raise ValueError(f"its arrays are not {', '.join(sorted(expected))}")
-        return _views(raw, 8 + length, plain, expected)
+        return _views(raw, 8 + length, entries, expected)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PolicyFormatError(f"not the arrays of a policy ({detail})", where, "save it again") from None
 
 
-def _views(raw: bytes, start: int, plain: Mapping[str, Any], expected: Mapping[str, tuple[str, int]]) -> dict[str, Any]:
+def _views(
+    raw: bytes, start: int, entries: Mapping[str, Any], expected: Mapping[str, tuple[str, int]]
+) -> dict[str, Any]:
     arrays: dict[str, Any] = {}
-    at = 0
-    for name, entry in plain.items():
+    offset = 0
+    for name, entry in entries.items():
         kind, axes = expected[name]
         shape: list[Any] = entry["shape"]
         if set(entry) != {"dtype", "shape", "data_offsets"} or entry["dtype"] != kind:
@@ -95,13 +97,13 @@ def _views(raw: bytes, start: int, plain: Mapping[str, Any], expected: Mapping[s
         if type(shape) is not list or len(shape) != axes or any(type(x) is not int or x < 1 for x in shape):
             raise ValueError(f"{name} has not {axes} axes")
         size = prod(shape)
-        end = at + size * _TYPES[kind].itemsize
-        if entry["data_offsets"] != [at, end] or start + end > len(raw):
+        end = offset + size * _TYPES[kind].itemsize
+        if entry["data_offsets"] != [offset, end] or start + end > len(raw):
             raise ValueError(f"{name} does not lie where it should")
-        array = np.frombuffer(raw, _TYPES[kind], size, start + at).reshape(shape)
+        array = np.frombuffer(raw, _TYPES[kind], size, start + offset).reshape(shape)
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds values that are not finite")
-        arrays[name], at = array, end
-    if start + at != len(raw):
+        arrays[name], offset = array, end
+    if start + offset != len(raw):
         raise ValueError("there are bytes after the last array")
     return arrays

@@ -101,8 +101,8 @@ class OnTerms(ABC):
 
     @cached_property
     def _version(self) -> str:
-        plain = json.dumps(self.behaviour(), sort_keys=True, separators=(",", ":"))
-        return sha256(plain.encode()).hexdigest()[:16]
+        text = json.dumps(self.behaviour(), sort_keys=True, separators=(",", ":"))
+        return sha256(text.encode()).hexdigest()[:16]
 
     @property
     def version(self) -> str:
