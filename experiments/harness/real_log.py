@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import gzip
+import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,14 +49,47 @@ def rows_of(path: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(file)
 
 
+def source_and_log(description: str | None, source: str) -> tuple[Path, Path]:
+    """The two paths of a script that makes a log: the source, which is there already, and the log.
+
+    Raises
+    ------
+    SystemExit
+        The source is not there.
+    """
+    options = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    options.add_argument("source", type=Path, help=source)
+    options.add_argument("log", type=Path, help="the log to write, .csv.gz")
+    paths = options.parse_args()
+    if not paths.source.exists():
+        raise SystemExit(f"{paths.source}: no such source; download it first, the README says where from")
+    return paths.source, paths.log
+
+
+def refuse_columns(source: Path, columns: Iterable[str], needed: Iterable[str]) -> None:
+    """Stop where a source lacks columns.
+
+    Raises
+    ------
+    SystemExit
+        One line with the columns that are missing.
+    """
+    if missing := sorted(set(needed) - set(columns)):
+        raise SystemExit(f"{source}: no column {', '.join(missing)}; give the source that the README names")
+
+
 def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> int:
     """Write a compressed CSV file whose bytes depend on its rows alone; returns the number of rows."""
     count = 0
-    with path.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
-        packed.write((",".join(columns) + "\n").encode())
+    with path.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+        text = io.TextIOWrapper(packed, encoding="utf-8", newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
         for row in rows:
-            packed.write((",".join(str(cell) for cell in row) + "\n").encode())
+            writer.writerow(row)
             count += 1
+        text.flush()
+        text.detach()
     return count
 
 
