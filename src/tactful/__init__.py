@@ -30,11 +30,11 @@ _faces.show(
         "frames.reading.read_log": ["read_log"],
         "frames.write": ["canonical_spec", "to_frame", "write_log"],
         "frames.building.rollup": ["Rollup", "rollup"],
-        "frames.building.event_frames": ["of_rows as events_of", "read as read_events"],
+        "frames.building.event_frames": ["events_of", "read_events"],
         "frames.building.join": ["Joined", "join"],
         "frames.decisions": ["decide", "users_of", "write_decisions"],
         "frames.fatigue": ["Fading", "with_dose"],
-        "frames.partitions": ["Written", "events_frame", "write_partitions"],
+        "frames.partitions": ["PartitionedLog", "events_frame", "write_partitions"],
         # Learning.
         "models.conjugate.posterior": ["Conjugate"],
         "models.contextual.linear": ["Linear"],

@@ -25,13 +25,12 @@ from tactful.errors import (
 from tactful.evaluation.evaluate import evaluate
 from tactful.evaluation.opt_out_price import Price, opt_out_price
 from tactful.evaluation.results import EstimateRow, Evaluation, IntervalRow, SequentialEvaluation
-from tactful.frames.building.event_frames import of_rows as events_of
-from tactful.frames.building.event_frames import read as read_events
+from tactful.frames.building.event_frames import events_of, read_events
 from tactful.frames.building.join import Joined, join
 from tactful.frames.building.rollup import Rollup, rollup
 from tactful.frames.decisions import decide, users_of, write_decisions
 from tactful.frames.fatigue import Fading, with_dose
-from tactful.frames.partitions import Written, events_frame, write_partitions
+from tactful.frames.partitions import PartitionedLog, events_frame, write_partitions
 from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec, Measure
 from tactful.frames.write import canonical_spec, to_frame, write_log
@@ -111,6 +110,7 @@ __all__ = [
     "NothingToSayError",
     "Objective",
     "Outcome",
+    "PartitionedLog",
     "Policy",
     "PolicyError",
     "PolicyFormatError",
@@ -133,7 +133,6 @@ __all__ = [
     "Verdict",
     "Watch",
     "World",
-    "Written",
     "canonical_spec",
     "chance_seen",
     "check",

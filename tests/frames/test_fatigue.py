@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tactful.errors import LogError, SpecError
-from tactful.frames.fatigue import DOSE, FATIGUE, Fading, with_dose
+from tactful.frames.fatigue import DOSE_COLUMN, FATIGUE_COLUMN, Fading, with_dose
 from tactful.frames.write import to_frame
 from tactful.simulate.world import World
 from tactful.simulate.world_config import WorldConfig
@@ -24,17 +24,17 @@ def test_weekly_columns_are_the_worlds(shuffled):
     frame = to_frame(WORLD.simulate(80, 9, seed=1).log)
     if shuffled:
         frame = frame.sample(fraction=1, shuffle=True, seed=3)
-    found = with_dose(frame.drop(FATIGUE, DOSE))
-    np.testing.assert_allclose(found[FATIGUE], frame[FATIGUE], rtol=1e-12)
-    np.testing.assert_array_equal(found[DOSE], frame[DOSE])
-    assert found[DOSE].max() > 5
+    found = with_dose(frame.drop(FATIGUE_COLUMN, DOSE_COLUMN))
+    np.testing.assert_allclose(found[FATIGUE_COLUMN], frame[FATIGUE_COLUMN], rtol=1e-12)
+    np.testing.assert_array_equal(found[DOSE_COLUMN], frame[DOSE_COLUMN])
+    assert found[DOSE_COLUMN].max() > 5
 
 
 def test_columns_of_a_trial_are_the_worlds():
     frame = to_frame(WORLD.trial(15, 35, 0.3, seed=1).log)
-    found = with_dose(frame.drop(FATIGUE, DOSE), fading=Fading(per_day=5))
-    np.testing.assert_allclose(found[FATIGUE], frame[FATIGUE], rtol=1e-12, atol=1e-12)
-    np.testing.assert_array_equal(found[DOSE], frame[DOSE])
+    found = with_dose(frame.drop(FATIGUE_COLUMN, DOSE_COLUMN), fading=Fading(per_day=5))
+    np.testing.assert_allclose(found[FATIGUE_COLUMN], frame[FATIGUE_COLUMN], rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(found[DOSE_COLUMN], frame[DOSE_COLUMN])
 
 
 rows = st.lists(
@@ -59,14 +59,14 @@ def test_features_are_the_sums_of_what_was_sent_before(rows, per_day, half_life)
                 else:
                     tired += sent * 2 ** (-(period // per_day - before // per_day) / half_life)
                     dose += sent / 4 * (period - before <= 28 * per_day)
-        assert found[FATIGUE][i] == pytest.approx(tired, rel=1e-9, abs=1e-12)
-        assert found[DOSE][i] == pytest.approx(dose)
+        assert found[FATIGUE_COLUMN][i] == pytest.approx(tired, rel=1e-9, abs=1e-12)
+        assert found[DOSE_COLUMN][i] == pytest.approx(dose)
 
 
 def test_scopes_are_apart():
     frame = pl.DataFrame({"user": ["a", "a"], "scope": ["x", "y"], "period": [0, 1], "sent": [3, 0]})
-    assert with_dose(frame, sends="sent")[FATIGUE].to_list() == [0, 0]
-    assert with_dose(frame.drop("scope"), sends="sent")[FATIGUE][1] > 0
+    assert with_dose(frame, sends="sent")[FATIGUE_COLUMN].to_list() == [0, 0]
+    assert with_dose(frame.drop("scope"), sends="sent")[FATIGUE_COLUMN][1] > 0
 
 
 def test_what_has_no_dose_is_refused():
@@ -79,4 +79,4 @@ def test_what_has_no_dose_is_refused():
             with_dose(bad)
     with pytest.raises(SpecError, match="must be positive"):
         Fading(0)
-    assert with_dose(frame.clear(), sends="sent").columns == ["user", "period", "sent", FATIGUE, DOSE]
+    assert with_dose(frame.clear(), sends="sent").columns == ["user", "period", "sent", FATIGUE_COLUMN, DOSE_COLUMN]

@@ -29,7 +29,7 @@ def test_partitions_are_the_whole_and_read_as_a_log(tmp_path):
     frame = pl.read_parquet(tmp_path / "log" / "*.parquet")
     assert frame.equals(to_frame(whole.log))
     assert pl.read_parquet(tmp_path / "log.events" / "*.parquet").equals(events_frame(whole))
-    assert (written.parts, written.n, written.users, written.as_of) == (7, whole.log.n, 70, whole.log.as_of)
+    assert (written.partitions, written.n, written.users, written.as_of) == (7, whole.log.n, 70, whole.log.as_of)
     assert (written.sends, written.events) == (whole.events.user.size, tmp_path / "log.events")
     assert seen[0] == (10, 70)
     assert seen[-1] == (70, 70)

@@ -11,9 +11,8 @@ from tactful.cli import console as show
 from tactful.cli.options import Json, Spec
 from tactful.core.actions import time_us
 from tactful.errors import LogError, missing_extra
-from tactful.frames.building import event_frames as frames
+from tactful.frames.building.event_frames import events_of, read_events
 from tactful.frames.building.join import join as attribute
-from tactful.frames.building.join import plain, told
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.write import write_frame
 
@@ -45,17 +44,17 @@ def join(
         joined = attribute(_read(events), parsed, as_of_us=now)
         write_frame(joined.table, out)
     if json:
-        show.emit({"log": str(out), "n": joined.table.height, **plain(joined)})
+        show.emit({"log": str(out), "n": joined.table.height, **joined.to_json()})
         return
     show.line(f"{joined.table.height:,} decisions: {out}")
-    for line in told(joined, parsed):
+    for line in joined.describe(parsed):
         show.line(line)
 
 
 def _read(sources: list[str]) -> Any:
     """The frame of events of a journal, or of files."""
     if len(sources) > 1 or not ("://" in sources[0] or sources[0].lower().endswith(DATABASES)):
-        return frames.read(*sources)
+        return read_events(*sources)
     if "://" not in sources[0] and not Path(sources[0]).exists():
         raise LogError("no such file", sources[0], "give the path of a journal")
     try:
@@ -63,4 +62,4 @@ def _read(sources: list[str]) -> Any:
     except ImportError:
         raise missing_extra("journal", "reading a journal") from None
     with Journal(sources[0]) as journal:
-        return frames.of_rows(journal.read())
+        return events_of(journal.read())

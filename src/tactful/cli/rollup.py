@@ -11,7 +11,7 @@ from tactful.cli import console as show
 from tactful.cli.options import Json, Spec
 from tactful.errors import LogError
 from tactful.frames.building.rollup import rollup as roll
-from tactful.frames.reading.scan import CSV, NDJSON, PARQUET
+from tactful.frames.reading.scan import FILE_SUFFIXES
 from tactful.frames.spec.log_spec import LogSpec
 
 
@@ -30,8 +30,8 @@ def rollup(
 
     Example: tactful rollup sends.parquet --spec spec.toml --out log.parquet
     """
-    if not out.name.lower().endswith((*PARQUET, *CSV, *NDJSON)):
-        raise LogError("unknown kind of file", str(out), f"use one of {', '.join((*PARQUET, *CSV, *NDJSON))}")
+    if not out.name.lower().endswith(FILE_SUFFIXES):
+        raise LogError("unknown kind of file", str(out), f"use one of {', '.join(FILE_SUFFIXES)}")
     parsed = LogSpec.from_toml(spec)
     with show.working("rolling up", json):
         made = roll(events, parsed)
@@ -46,5 +46,5 @@ def rollup(
         ["action", "decisions", "share"],
         [(name, f"{n:,}", show.percent(n / total, 1)) for name, n in actions.items()],
     )
-    for text in made.said:
+    for text in made.notes:
         show.line(text)

@@ -12,7 +12,7 @@ from tactful.cli.options import Json, Seed
 from tactful.core.files import replacing
 from tactful.errors import LogError, SpecError
 from tactful.frames.partitions import events_frame, write_partitions
-from tactful.frames.reading.scan import CSV, NDJSON, PARQUET
+from tactful.frames.reading.scan import CSV_SUFFIXES, FILE_SUFFIXES, NDJSON_SUFFIXES, PARQUET_SUFFIXES
 from tactful.frames.write import write_frame, write_log
 from tactful.simulate.world import World
 from tactful.simulate.world_config import WorldConfig, lively
@@ -46,12 +46,12 @@ def simulate(
         raise SpecError(f"unknown world {world!r}", "--world", f"choose one of {', '.join(WORLDS)}")
     made = World(WORLDS[world]())
     name = out.name.lower()
-    if out.suffix and not name.endswith((*PARQUET, *NDJSON, *CSV)):
+    if out.suffix and not name.endswith(FILE_SUFFIXES):
         raise LogError("unknown kind of file", str(out), "write .parquet or .ndjson, or a folder without extension")
-    if name.endswith(CSV):
+    if name.endswith(CSV_SUFFIXES):
         raise LogError("CSV cannot hold lists, and a simulated log has propensities", str(out), "write .parquet")
     with show.progress("simulating", json) as step:
-        if name.endswith((*PARQUET, *NDJSON)):
+        if name.endswith((*PARQUET_SUFFIXES, *NDJSON_SUFFIXES)):
             n, found, as_of = _file(made, users, periods, out, seed, events, step)
         else:
             written = write_partitions(made, users, periods, out, seed=seed, events=events, progress=step)

@@ -9,14 +9,14 @@ from os import PathLike
 import numpy as np
 import polars as pl
 
-from tactful.batch.decide import decide as draw
+from tactful.batch.decide import decide as decide_rows
 from tactful.core.actions import time_us
 from tactful.core.arrays import F64, I64, Bool
 from tactful.core.draw import ONE
 from tactful.core.log import Log
 from tactful.core.segments import is_path
 from tactful.errors import LogError, first
-from tactful.frames.reading.scan import CSV, Scan, scan
+from tactful.frames.reading.scan import CSV_SUFFIXES, Scan, scan
 from tactful.frames.user_keys import user_keys
 from tactful.frames.write import write_frame
 from tactful.policies.protocol import Published
@@ -61,38 +61,44 @@ def decide(
         the policy looks at is missing or not finite.
     PolicyError
         The policy must not decide this period, or a row has no eligible action.
+
+    Examples
+    --------
+    >>> from tactful.core.actions import ActionSpace
+    >>> from tactful.policies.table import always
+    >>> policy = always(ActionSpace.grid(["19:30"], [3]), "3x@19:30")
+    >>> users = pl.DataFrame({"user": ["ada", "bob"], "segment": ["ios/new", ""]})
+    >>> decide(policy, users, 2965).select("user", "action", "slot", "propensity").rows()
+    [('ada', '3x@19:30', '19:30', 1.0), ('bob', '3x@19:30', '19:30', 1.0)]
     """
     rows = _collect(scan(users))
     n = rows.height
-    paths, codes = _coded(rows)
+    paths, codes = _encode_segments(rows)
     nodes = np.array([policy.segments.nearest(p) for p in paths], np.int64)
-    eligible = _eligible(rows, policy.actions.k)
-    context, keys = _context(rows, policy.features.names), user_keys(rows["user"])
-    drawn = draw(policy, keys, np.full(n, period), nodes[codes], eligible, context=context, vectors=vectors)
-    now = datetime.now(UTC).isoformat() if at is None else at
+    eligible = _read_eligible(rows, policy.actions.k)
+    context, keys = _read_context(rows, policy.features.names), user_keys(rows["user"])
+    periods = np.full(n, period)
+    decisions = decide_rows(policy, keys, periods, nodes[codes], eligible, context=context, vectors=vectors)
+    decided_at = time_us(datetime.now(UTC).isoformat() if at is None else at, "decided_at")
     mask = np.ones((n, policy.actions.k), np.bool_) if eligible is None else eligible
-    space = policy.actions
-    extra = [c for c in rows.columns if c.startswith("x_")]
-    decided = pl.Series([time_us(now, "decided_at")], dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
-    served = [None if policy.segments.index(p) is not None else _fallback(policy, p) for p in paths]
     columns = {
         "user": rows["user"],
-        "period": pl.Series([period], dtype=pl.Int64).new_from_index(0, n),
-        "decided_at": decided.new_from_index(0, n),
+        "period": _repeat(period, n, pl.Int64),
+        "decided_at": _repeat(decided_at, n, pl.Int64).cast(pl.Datetime("us", "UTC")),
         "segment": rows["segment"],
-        "arm": pl.Series(drawn.arm.tolist(), dtype=pl.String),
-        "action": _gather(space.names, drawn.action, pl.String),
-        "slot": _gather(space.slots, drawn.action, pl.String),
-        "frequency": _gather(space.frequencies, drawn.action, pl.Int64),
-        "propensity": pl.Series(drawn.propensity),
+        "arm": pl.Series(decisions.arm.tolist(), dtype=pl.String),
+        "action": _gather(policy.actions.names, decisions.action, pl.String),
+        "slot": _gather(policy.actions.slots, decisions.action, pl.String),
+        "frequency": _gather(policy.actions.frequencies, decisions.action, pl.Int64),
+        "propensity": pl.Series(decisions.propensity),
         "eligible": pl.Series(mask).arr.to_list(),
-        **{c: rows[c] for c in extra},
-        "policy": pl.Series([policy.version], dtype=pl.String).new_from_index(0, n),
-        "scope": pl.Series([policy.scope], dtype=pl.String).new_from_index(0, n),
-        "fallback": _gather(served, codes, pl.String),
+        **{c: rows[c] for c in rows.columns if c.startswith("x_")},
+        "policy": _repeat(policy.version, n, pl.String),
+        "scope": _repeat(policy.scope, n, pl.String),
+        "fallback": _gather([_explain_fallback(policy, path) for path in paths], codes, pl.String),
     }
-    if drawn.shares is not None:
-        columns["propensities"] = pl.Series(drawn.shares / ONE).arr.to_list()
+    if decisions.shares is not None:
+        columns["propensities"] = pl.Series(decisions.shares / ONE).arr.to_list()
     return pl.DataFrame(columns)
 
 
@@ -101,21 +107,31 @@ def users_of(log: Log) -> pl.DataFrame:
 
     Where the log has contexts, the latest of each user stands in ``x_…``; a newer one, where it is known, is better.
     Users with an absorbing outcome, as far as it is known, are left out.
+
+    Examples
+    --------
+    >>> from tactful.frames.reading.read_log import read_log
+    >>> from tactful.frames.spec.log_spec import LogSpec
+    >>> outcomes = {"left": {"kind": "binary", "absorbing": True}}
+    >>> spec = LogSpec.from_dict({"actions": {"names": ["none", "send"]}, "outcomes": outcomes})
+    >>> rows = {"user": ["ada", "bob"], "period": [1, 1], "segment": ["ios", "web"], "action": ["send", "send"]}
+    >>> users_of(read_log(pl.DataFrame(rows | {"left": [0, 1]}), spec)).rows()
+    [('ada', 'ios')]
     """
-    gone = np.zeros(log.n, np.bool_)
+    absorbed = np.zeros(log.n, np.bool_)
     for measured in log.outcomes.values():
         if measured.spec.absorbing:
-            gone |= measured.value == 1
+            absorbed |= measured.value == 1
     last = np.full(log.user_key.size, -1, np.int64)
     order = np.argsort(log.period, kind="stable")
     last[log.user[order]] = order
-    stay = last >= 0
-    stay[log.user[gone]] = False
-    who = np.flatnonzero(stay)
+    stays = last >= 0
+    stays[log.user[absorbed]] = False
+    users = np.flatnonzero(stays)
     paths = pl.Series(log.segments.paths, dtype=pl.String)
-    columns = {"user": pl.Series(log.user_ids[who].tolist()), "segment": paths.gather(log.segment[last[who]])}
+    columns = {"user": pl.Series(log.user_ids[users].tolist()), "segment": paths.gather(log.segment[last[users]])}
     if log.context is not None:
-        columns |= {f"x_{name}": pl.Series(log.context[last[who], j]) for j, name in enumerate(log.context_names)}
+        columns |= {f"x_{name}": pl.Series(log.context[last[users], j]) for j, name in enumerate(log.context_names)}
     return pl.DataFrame(columns)
 
 
@@ -129,7 +145,7 @@ def write_decisions(decisions: pl.DataFrame, path: str | PathLike[str]) -> None:
     LogError
         An unknown extension, lists for CSV, or a folder that cannot be written to.
     """
-    if str(path).lower().endswith(CSV):
+    if str(path).lower().endswith(CSV_SUFFIXES):
         if "propensities" in decisions.columns or not decisions["eligible"].list.all().all():
             raise LogError("CSV cannot hold lists (eligible, propensities)", str(path), "write .parquet or .ndjson")
         decisions = decisions.drop("eligible")
@@ -137,13 +153,14 @@ def write_decisions(decisions: pl.DataFrame, path: str | PathLike[str]) -> None:
 
 
 def _collect(source: Scan) -> pl.DataFrame:
+    """The columns that deciding reads or passes on, with a user and a segment in every row."""
     names = source.schema.names()
     if "user" not in names:
         do = "name the column of identifiers 'user'"
         raise LogError(f"no column 'user' (there are {first(names, 6)})", source.name, do)
-    wanted = [c for c in names if c in ("user", "segment", "eligible") or c.startswith("x_")]
+    selection = [c for c in names if c in ("user", "segment", "eligible") or c.startswith("x_")]
     source = source.as_text(c for c in ("user", "segment") if c in names)
-    rows = source.lazy.select(wanted).collect()
+    rows = source.lazy.select(selection).collect()
     if not rows.height:
         raise LogError("no users", source.name, "give at least one row")
     kind = rows["user"].dtype
@@ -154,60 +171,80 @@ def _collect(source: Scan) -> pl.DataFrame:
         rows = rows.with_columns(pl.lit("").alias("segment"))
     # An empty field of a CSV file is the root.
     rows = rows.with_columns(pl.col("segment").cast(pl.String).fill_null(""))
-    _refuse(rows["user"].is_null() | (rows["user"] == ""), "user", "has no value", source, "give every row an id")
+    _refuse_users(rows["user"].is_null() | (rows["user"] == ""), source, "has no value", "give every row an id")
     if rows["user"].n_unique() < rows.height:  # which rows they are takes four times as long
-        _refuse(rows["user"].is_duplicated(), "user", "is repeated", source, "give every user once")
+        _refuse_users(rows["user"].is_duplicated(), source, "is repeated", "give every user once")
     return rows
 
 
-def _refuse(bad: pl.Series, column: str, what: str, source: Scan, do: str) -> None:
-    if bad.any():
-        where = bad.arg_true()
-        places = first((where + 1).to_list())
-        raise LogError(f"column {column!r} {what} in {where.len():,} rows (row {places})", source.name, do)
+def _refuse_users(faulty: pl.Series, source: Scan, what: str, do: str) -> None:
+    """Refuse the file where any row's user is faulty.
+
+    Parameters
+    ----------
+    faulty
+        (n,) the rows that break a rule.
+    source
+        The file.
+    what, do
+        What is wrong with their users, and what to do about it.
+    """
+    if faulty.any():
+        rows = faulty.arg_true()
+        examples = first((rows + 1).to_list())
+        raise LogError(f"column 'user' {what} in {rows.len():,} rows (row {examples})", source.name, do)
 
 
-def _coded(rows: pl.DataFrame) -> tuple[list[str], I64]:
-    unique = rows["segment"].unique(maintain_order=True)
-    paths = unique.to_list()
-    if bad := [p for p in paths if not is_path(p)]:
-        raise LogError(f"not a path: {first(map(repr, bad))}", "column 'segment'", "name every part, as in ios/new")
-    codes = rows["segment"].replace_strict(unique, range(len(paths)), return_dtype=pl.Int64)
+def _encode_segments(rows: pl.DataFrame) -> tuple[list[str], I64]:
+    """The distinct paths, and for each row its place among them."""
+    distinct = rows["segment"].unique(maintain_order=True)
+    paths = distinct.to_list()
+    if invalid := [p for p in paths if not is_path(p)]:
+        do = "name every part, as in ios/new"
+        raise LogError(f"not a path: {first(map(repr, invalid))}", "column 'segment'", do)
+    codes = rows["segment"].replace_strict(distinct, range(len(paths)), return_dtype=pl.Int64)
     return paths, codes.to_numpy()
 
 
-def _eligible(rows: pl.DataFrame, k: int) -> Bool | None:
+def _read_eligible(rows: pl.DataFrame, k: int) -> Bool | None:
     if "eligible" not in rows.columns:
         return None
     masks = rows["eligible"]
-    whole = masks.dtype == pl.List(pl.Boolean) and not masks.is_null().any()
-    if not whole or not (masks.list.len() == k).all() or masks.explode().is_null().any():
+    are_lists = masks.dtype == pl.List(pl.Boolean) and not masks.is_null().any()
+    if not are_lists or not (masks.list.len() == k).all() or masks.explode().is_null().any():
         raise LogError(f"not a list of {k} booleans in every row", "column 'eligible'", "one entry an action, in order")
     return masks.explode().to_numpy().reshape(rows.height, k)
 
 
-def _context(rows: pl.DataFrame, names: tuple[str, ...]) -> F64 | None:
+def _read_context(rows: pl.DataFrame, names: tuple[str, ...]) -> F64 | None:
     """(n, d) what a contextual policy looks at; None for a table."""
     if not names:
         return None
     if missing := [f"x_{name}" for name in names if f"x_{name}" not in rows.columns]:
         what = f"no column {first(map(repr, missing))}, and the policy depends on it"
         raise LogError(what, "users", "add it, with the value of every user")
-    out = np.empty((rows.height, len(names)))
+    context = np.empty((rows.height, len(names)))
     for j, name in enumerate(names):
         column = rows[f"x_{name}"]
         if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
             raise LogError(f"holds {column.dtype}, not numbers", f"column 'x_{name}'", "cast it to a float")
-        out[:, j] = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        if (bad := np.flatnonzero(~np.isfinite(out[:, j]))).size:
-            what = f"has no finite value in {bad.size:,} rows (row {first(bad + 1)})"
+        context[:, j] = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        if (missing_rows := np.flatnonzero(~np.isfinite(context[:, j]))).size:
+            what = f"has no finite value in {missing_rows.size:,} rows (row {first(missing_rows + 1)})"
             raise LogError(what, f"column 'x_{name}'", "fill it, or leave these users out")
-    return out
+    return context
+
+
+def _repeat(value: object, n: int, dtype: type[pl.DataType]) -> pl.Series:
+    return pl.Series([value], dtype=dtype).new_from_index(0, n)
 
 
 def _gather(values: Sequence[object], code: I64, dtype: object) -> pl.Series:
     return pl.Series(list(values), dtype=dtype).gather(code)  # type: ignore[arg-type]
 
 
-def _fallback(policy: Published, path: str) -> str:
+def _explain_fallback(policy: Published, path: str) -> str | None:
+    """Why another segment than ``path`` is served; None where the policy knows it."""
+    if policy.segments.index(path) is not None:
+        return None
     return unknown_segment(policy.segments.paths[policy.segments.nearest(path)])

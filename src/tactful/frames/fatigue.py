@@ -7,24 +7,32 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from tactful.core.arrays import F64, I64, Bool
+from tactful.core.arrays import F64, I64
 from tactful.errors import LogError, SpecError
 
-FATIGUE, DOSE = "x_fatigue", "x_recent_dose"
+FATIGUE_COLUMN, DOSE_COLUMN = "x_fatigue", "x_recent_dose"
 DOSE_DAYS, WEEK_DAYS = 28, 7
 
 
 @dataclass(frozen=True, slots=True)
 class Fading:
-    """How the sends of earlier decisions fade, with a half-life h in days.
+    """How the sends of earlier decisions fade.
 
-    Where a period is days long, its sends are taken as spread evenly over them; where ``per_day`` decisions share a
-    day, each is one slot, and all that was sent the same day counts in full.
+    Where a period is days long, its sends are taken as spread evenly over them; where several decisions share a day,
+    each is one slot, and all that was sent the same day counts in full.
+
+    Examples
+    --------
+    >>> Fading(half_life_days=7.0).remaining(np.array([0]), np.array([1])).tolist()
+    [0.5]
     """
 
     half_life_days: float = 6.0
+    """The days after which half of the fatigue is left."""
     period_days: int = 7
+    """The length of a period."""
     per_day: int | None = None
+    """Decisions that share a day; None where a period is days long."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot fade."""
@@ -43,14 +51,14 @@ class Fading:
         """The number of periods in 28 days."""
         return DOSE_DAYS * self.per_day if self.per_day is not None else max(1, round(DOSE_DAYS / self.period_days))
 
-    def kept(self, before: I64, now: I64) -> F64:
-        """Share of fatigue left between two periods."""
-        days = now // self.per_day - before // self.per_day if self.per_day else (now - before) * self.period_days
+    def remaining(self, start: I64, end: I64) -> F64:
+        """(n,) the share of fatigue of period ``start`` that is left in period ``end``."""
+        days = end // self.per_day - start // self.per_day if self.per_day else (end - start) * self.period_days
         return 2 ** (-days.astype(np.float64) / self.half_life_days)
 
-    def carried(self, before: I64, now: I64) -> F64:
-        """What one send of period ``before`` weighs at ``now``."""
-        return self.kept(before, now) if self.per_day else self.added * self.kept(before + 1, now)
+    def weight(self, start: I64, end: I64) -> F64:
+        """(n,) what one send of period ``start`` weighs in period ``end``."""
+        return self.remaining(start, end) if self.per_day else self.added * self.remaining(start + 1, end)
 
 
 def with_dose(frame: pl.DataFrame, *, sends: str = "opens_trials", fading: Fading | None = None) -> pl.DataFrame:
@@ -86,38 +94,55 @@ def with_dose(frame: pl.DataFrame, *, sends: str = "opens_trials", fading: Fadin
     """
     if missing := [c for c in ("user", "period", sends) if c not in frame.columns]:
         raise LogError(f"no column {missing[0]!r}", "fatigue", "give the rows of a decision log")
-    made = frame[sends].cast(pl.Float64)
-    if made.is_null().any() or made.is_nan().any() or (made < 0).any():
-        bad = int((made.is_null() | made.is_nan() | (made < 0)).sum())
-        raise LogError(f"{bad:,} rows have no number of sends", f"column {sends!r}", "give what was sent, 0 if nothing")
+    sends_made = frame[sends].cast(pl.Float64)
+    invalid = sends_made.is_null() | sends_made.is_nan() | (sends_made < 0)
+    if invalid.any():
+        what = f"{int(invalid.sum()):,} rows have no number of sends"
+        raise LogError(what, f"column {sends!r}", "give what was sent, 0 if nothing")
     keys = [c for c in ("user", "scope") if c in frame.columns]
     order = frame.select(*keys, "period").with_row_index("row").sort([*keys, "period"])
     row = order["row"].to_numpy().astype(np.int64)
-    first = order.select(pl.struct(keys).rle_id())[keys[0]].to_numpy().astype(np.int64)
-    period, sent = order["period"].to_numpy().astype(np.int64), made.to_numpy()[row]
-    tired, dose = _fatigue(first, period, sent, fading or Fading()), _recent(first, period, sent, fading or Fading())
+    user = order.select(pl.struct(keys).rle_id())[keys[0]].to_numpy().astype(np.int64)
+    period, sent = order["period"].to_numpy().astype(np.int64), sends_made.to_numpy()[row]
+    fading = fading or Fading()
+    fatigue, dose = _fatigue(user, period, sent, fading), _recent_dose(user, period, sent, fading)
     back = np.argsort(row)
-    return frame.with_columns(pl.Series(FATIGUE, tired[back]), pl.Series(DOSE, dose[back]))
+    return frame.with_columns(pl.Series(FATIGUE_COLUMN, fatigue[back]), pl.Series(DOSE_COLUMN, dose[back]))
 
 
 def _fatigue(user: I64, period: I64, sent: F64, fading: Fading) -> F64:
-    """(n,) of rows sorted by user and period; one step for each row of the longest user."""
-    start: Bool = np.r_[True, user[1:] != user[:-1]]
-    at = np.flatnonzero(start)
-    length = np.diff(np.r_[at, user.size])
-    out = np.zeros(user.size)
+    """Fatigue before each decision; one step for each row of the longest user.
+
+    Parameters
+    ----------
+    user, period, sent
+        (n,) codes of users, periods and sends, sorted by user and period.
+    fading
+        How it fades.
+    """
+    first_rows = np.flatnonzero(np.r_[True, user[1:] != user[:-1]])
+    length = np.diff(np.r_[first_rows, user.size])
+    fatigue = np.zeros(user.size)
     for step in range(1, int(length.max(initial=1))):
-        now = at[length > step] + step
-        gap = period[now - 1], period[now]
-        out[now] = out[now - 1] * fading.kept(*gap) + sent[now - 1] * fading.carried(*gap)
-    return out
+        rows = first_rows[length > step] + step
+        span = period[rows - 1], period[rows]
+        fatigue[rows] = fatigue[rows - 1] * fading.remaining(*span) + sent[rows - 1] * fading.weight(*span)
+    return fatigue
 
 
-def _recent(user: I64, period: I64, sent: F64, fading: Fading) -> F64:
-    """(n,) mean sends a week over the periods of 28 days."""
-    before = np.r_[0.0, np.cumsum(sent)]
+def _recent_dose(user: I64, period: I64, sent: F64, fading: Fading) -> F64:
+    """Mean sends a week over the periods of 28 days before each decision.
+
+    Parameters
+    ----------
+    user, period, sent
+        (n,) codes of users, periods and sends, sorted by user and period.
+    fading
+        How many periods 28 days are.
+    """
+    total = np.r_[0.0, np.cumsum(sent)]
     span = int(period.max() - period.min()) + fading.window + 1 if period.size else 1
     place = user * span + (period - (period.min() if period.size else 0))
     earliest = np.maximum(place - fading.window, user * span)
-    opened = np.searchsorted(place, earliest)
-    return (before[np.arange(user.size)] - before[opened]) * WEEK_DAYS / DOSE_DAYS
+    first_rows = np.searchsorted(place, earliest)
+    return (total[np.arange(user.size)] - total[first_rows]) * WEEK_DAYS / DOSE_DAYS

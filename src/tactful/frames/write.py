@@ -13,24 +13,28 @@ from tactful.core.arrays import F64
 from tactful.core.files import replacing
 from tactful.core.log import Coded, Log
 from tactful.errors import LogError
-from tactful.frames.reading.scan import CSV, NDJSON, PARQUET, clean
+from tactful.frames.reading.scan import CSV_SUFFIXES, FILE_SUFFIXES, PARQUET_SUFFIXES, errors_in_one_line
 from tactful.frames.spec.log_spec import LogSpec
-from tactful.frames.spec.sources import Columns, Measure, Source
+from tactful.frames.spec.sources import ColumnMap, ColumnSource, Measure
 
-TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
 
 def to_frame(log: Log) -> pl.DataFrame:
-    """The canonical columns of a log (design 4.1), one row a decision; unknown outcomes are null."""
+    """The canonical columns of a log, one row a decision; unknown outcomes are null.
+
+    The columns are user, period, decided_at, segment, arm, action, propensity, propensities, eligible, x_…, the
+    outcomes with their trials, policy, fallback and scope, as far as the log has them.
+    """
     columns: dict[str, pl.Series] = {
         "user": pl.Series(log.user_ids.tolist(), dtype=pl.String).gather(log.user),
         "period": pl.Series(log.period),
     }
     if log.decided_at is not None:
         columns["decided_at"] = pl.Series(log.decided_at).cast(pl.Datetime("us", "UTC"))
-    columns["segment"] = _texts(Coded(log.segment, log.segments.paths))
-    columns["arm"] = _texts(log.arm)
-    columns["action"] = _texts(Coded(log.action, log.actions.names))
+    columns["segment"] = _decode(Coded(log.segment, log.segments.paths))
+    columns["arm"] = _decode(log.arm)
+    columns["action"] = _decode(Coded(log.action, log.actions.names))
     if log.propensity is not None:
         columns["propensity"] = pl.Series(log.propensity)
     for name, matrix in (("propensities", log.propensities), ("eligible", log.eligible)):
@@ -39,13 +43,13 @@ def to_frame(log: Log) -> pl.DataFrame:
     if log.context is not None:
         columns |= {f"x_{name}": pl.Series(log.context[:, j]) for j, name in enumerate(log.context_names)}
     for name, outcome in log.outcomes.items():
-        columns[name] = _unknown(outcome.value)
+        columns[name] = _null_unknown(outcome.value)
         if outcome.trials is not None:
-            columns[f"{name}_trials"] = _unknown(outcome.trials)
-    columns["policy"] = _texts(log.policy)
+            columns[f"{name}_trials"] = _null_unknown(outcome.trials)
+    columns["policy"] = _decode(log.policy)
     if log.fallback is not None:
-        columns["fallback"] = _texts(log.fallback).set(_texts(log.fallback) == "", None)
-    columns["scope"] = _texts(log.scope)
+        columns["fallback"] = _decode(log.fallback).set(_decode(log.fallback) == "", None)
+    columns["scope"] = _decode(log.scope)
     return pl.DataFrame(columns)
 
 
@@ -56,19 +60,21 @@ def canonical_spec(log: Log) -> LogSpec:
     """
     measures = {
         name: Measure(
-            m.spec,
-            Source(f"[outcomes] {name}", column=name),
-            Source(f"[outcomes] {name} trials", column=f"{name}_trials") if m.trials is not None else None,
-            "immature" if (m.mature & ~m.known).any() else "refuse",
+            measured.spec,
+            value=ColumnSource(f"[outcomes] {name}", column=name),
+            trials=ColumnSource(f"[outcomes] {name} trials", column=f"{name}_trials")
+            if measured.trials is not None
+            else None,
+            null="immature" if (measured.mature & ~measured.known).any() else "refuse",
         )
-        for name, m in log.outcomes.items()
+        for name, measured in log.outcomes.items()
     }
-    context = tuple((c, Source("[columns] context", column=f"x_{c}")) for c in log.context_names)
+    context = tuple((c, ColumnSource("[columns] context", column=f"x_{c}")) for c in log.context_names)
     # The log was checked when it was made, under a spec that may have allowed people to come back.
     return LogSpec(
-        log.actions,
-        measures,
-        Columns(context=context),
+        actions=log.actions,
+        measures=measures,
+        columns=ColumnMap(context=context),
         as_of=log.as_of,
         provenance=log.provenance,
         rejoin="spell",
@@ -80,14 +86,33 @@ def write_log(log: Log, path: str | PathLike[str]) -> None:
 
     The file appears whole or not at all: it is written beside its place and then moved there.
 
+    Parameters
+    ----------
+    log
+        The decisions.
+    path
+        The file, in a folder that exists.
+
     Raises
     ------
     LogError
         An unknown extension, vectors in a log for CSV, or a folder that cannot be written to.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from tactful.frames.reading.read_log import read_log
+    >>> spec = LogSpec.from_dict({"actions": {"names": ["none", "send"]}, "outcomes": {"opened": {"kind": "binary"}}})
+    >>> frame = pl.DataFrame({"user": [7, 7], "period": [0, 1], "action": ["none", "send"], "opened": [0, 1]})
+    >>> log, path = read_log(frame, spec), mkdtemp() + "/log.csv"
+    >>> write_log(log, path)
+    >>> read_log(path, canonical_spec(log)).fingerprint() == log.fingerprint()
+    True
     """
-    held = [c for c in ("propensities", "eligible") if getattr(log, c) is not None]
-    if str(path).lower().endswith(CSV) and held:
-        what = f"CSV cannot hold lists, and the log has {' and '.join(held)}"
+    matrices = {"propensities": log.propensities, "eligible": log.eligible}
+    lists = [name for name, matrix in matrices.items() if matrix is not None]
+    if str(path).lower().endswith(CSV_SUFFIXES) and lists:
+        what = f"CSV cannot hold lists, and the log has {' and '.join(lists)}"
         raise LogError(what, str(path), "write .parquet or .ndjson")
     write_frame(to_frame(log), path)
 
@@ -101,21 +126,22 @@ def write_frame(frame: pl.DataFrame, path: str | PathLike[str]) -> None:
         An unknown extension, or a folder that cannot be written to.
     """
     name = str(path).lower()
-    if not name.endswith((*PARQUET, *CSV, *NDJSON)):
-        raise LogError("unknown kind of file", str(path), f"use one of {', '.join((*PARQUET, *CSV, *NDJSON))}")
-    place = "choose a folder that exists and can be written to"
-    with clean(str(path), "cannot be written", place), replacing(Path(path)) as part:
-        _write(frame, part, name)
+    if not name.endswith(FILE_SUFFIXES):
+        raise LogError("unknown kind of file", str(path), f"use one of {', '.join(FILE_SUFFIXES)}")
+    do = "choose a folder that exists and can be written to"
+    with errors_in_one_line(str(path), "cannot be written", do), replacing(Path(path)) as temporary:
+        _write(frame, temporary, name)
 
 
 def _write(frame: pl.DataFrame, path: Path, name: str) -> None:
-    if name.endswith(PARQUET):
+    """Write a frame as the kind of file that ``name`` ends in."""
+    if name.endswith(PARQUET_SUFFIXES):
         frame.write_parquet(path)
         return
     if isinstance(frame.schema.get("decided_at"), pl.Datetime):
-        frame = frame.with_columns(pl.col("decided_at").dt.strftime(TIME))
+        frame = frame.with_columns(pl.col("decided_at").dt.strftime(TIME_FORMAT))
     raw = BytesIO()
-    if name.endswith(CSV):
+    if name.endswith(CSV_SUFFIXES):
         frame.write_csv(raw)
     else:
         frame.write_ndjson(raw)
@@ -123,9 +149,9 @@ def _write(frame: pl.DataFrame, path: Path, name: str) -> None:
     path.write_bytes(gzip.compress(raw.getvalue(), mtime=0) if name.endswith(".gz") else raw.getvalue())
 
 
-def _texts(coded: Coded) -> pl.Series:
+def _decode(coded: Coded) -> pl.Series:
     return pl.Series(coded.names, dtype=pl.String).gather(coded.code)
 
 
-def _unknown(value: F64) -> pl.Series:
+def _null_unknown(value: F64) -> pl.Series:
     return pl.Series(value).fill_nan(None)

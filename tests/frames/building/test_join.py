@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import tactful as tt
 from reference import join as reference
 from tactful.errors import LogError, NothingToSayError, SpecError
-from tactful.frames.building.event_frames import read
-from tactful.frames.building.join import join, told
+from tactful.frames.building.event_frames import read_events
+from tactful.frames.building.join import join
 
 DAY = 86_400_000_000
 SPEC = tt.LogSpec.from_dict(
@@ -32,7 +32,7 @@ KINDS = {"opened": "binary", "visits": "count"}
 
 
 def frame(events):
-    return read(pl.DataFrame([e | {"body": json.dumps(e["body"])} for e in events], infer_schema_length=None))
+    return read_events(pl.DataFrame([e | {"body": json.dumps(e["body"])} for e in events], infer_schema_length=None))
 
 
 def rows(joined):
@@ -80,7 +80,7 @@ def test_an_outcome_goes_to_the_latest_decision_inside_its_window():
     }
     assert joined.used == {"decision": 2, "outcome": 4, "send": 1}
     assert joined.dropped == {"after the window": 2}
-    assert told(joined, SPEC)[1] == "2 events were left out: after the window"
+    assert joined.describe(SPEC)[1] == "2 events were left out: after the window"
 
 
 def test_outcomes_are_unknown_until_their_window_has_passed():
@@ -204,7 +204,7 @@ def test_any_history_is_that_of_the_plain_walk(events, as_of, chance):
 )
 def test_events_that_cannot_be_understood_are_refused_in_one_line(events, message):
     with pytest.raises(LogError) as caught:
-        read(events)
+        read_events(events)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -223,7 +223,7 @@ def test_files_may_spread_the_body_over_columns(tmp_path):
         }
     )
     wide.write_ndjson(tmp_path / "e.ndjson")
-    table = join(read(tmp_path / "e.ndjson"), SPEC, as_of_us=2**60).table
+    table = join(read_events(tmp_path / "e.ndjson"), SPEC, as_of_us=2**60).table
     assert table.select("user", "action", "propensity", "opened", "visits").rows() == [("7", "send", 0.25, 1.0, 0.0)]
 
 

@@ -70,7 +70,7 @@ def test_by_hand():
     assert made.counts["sends_in_unfinished_periods"] == 1
     assert made.frame["sends_made"].to_list() == made.frame["sent"].to_list() == [3, 0, 1, 1, 0, 1]
     assert made.frame["decided_at"][0] == MONDAY
-    said = "\n".join(made.said)
+    said = "\n".join(made.notes)
     for words in (
         "7 sends in 7 rows became 6 decisions of 3 users: 2 none, 4 on the grid, 0 other",
         "1 sends fall into a period that was not over",
@@ -94,7 +94,7 @@ def test_what_is_off_the_grid_is_other_and_said():
     )
     assert [decided(made)[u, 0] for u in ("two", "noon", "spread", "most")] == ["other", "other", "other", "3x@08:00"]
     assert made.counts["other"] == 3
-    other = next(text for text in made.said if text.startswith("other"))
+    other = next(text for text in made.notes if text.startswith("other"))
     for words in ("1 by their number of sends", "1 by their hour", "1 by their spread over hours", "leaves them out"):
         assert words in other
     log = tt.read_log(made.frame, spec(**TYPED))
@@ -141,7 +141,7 @@ def test_outcomes_of_events_go_to_the_send_before_or_to_their_period():
     found = {(r["user"], r["period"] - 2922): r["opened"] for r in made.frame.iter_rows(named=True)}
     assert (found["a", 0], found["a", 1], found["a", 2], found["b", 0]) == (1, 2, 0, 0)
     assert (made.counts["without_send_opened"], made.counts["late_opened"]) == (1, 1)
-    said = "\n".join(made.said)
+    said = "\n".join(made.notes)
     assert "1 of opened came before any send of their user: lost" in said
     assert "1 of opened came after the window and do not count" in said
     by_period = {**TYPED, "outcomes": {"opened": {"type": "open"}}}
@@ -161,7 +161,7 @@ def test_an_opt_out_ends_a_user_and_its_week_goes_on_at_its_pace():
     mine = made.frame.filter(pl.col("user") == "a")
     assert mine.select("period", "action", "left").rows() == [(2922, "1x@08:00", 0.0), (2923, "3x@08:00", 1.0)]
     assert (made.counts["sends_after_opt_out"], made.counts["cut_short"]) == (2, 1)
-    said = "\n".join(made.said)
+    said = "\n".join(made.notes)
     assert "2 sends came after their user's opt-out" in said
     assert "1 periods were cut short by an opt-out" in said
     log = tt.read_log(made.frame, spec(**TYPED, slot_minutes=300))
@@ -216,7 +216,7 @@ def test_propensities_are_kept_only_where_every_decision_has_one():
     )
     lost = rollup(gap, tt.LogSpec.from_dict({**SPEC, "log": {"as_of": "2026-02-01"}, "rollup": {"propensity": "p"}}))
     assert "propensity" not in lost.frame.columns
-    assert any(text.startswith("1 decisions have no propensity") for text in lost.said)
+    assert any(text.startswith("1 decisions have no propensity") for text in lost.notes)
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from bad_inputs import SPEC
 from tactful.core.actions import DAY_US, time_us
 from tactful.errors import SpecError
 from tactful.frames import LogSpec
-from tactful.frames.spec import expressions
-from tactful.frames.spec.toml_tables import load, nearest
+from tactful.frames.spec.expressions import parse_sql
+from tactful.frames.spec.toml_tables import find_nearest, load_toml
 
 DOCUMENTED = """
 [actions]
@@ -64,7 +64,7 @@ def test_the_documented_spec(tmp_path):
     assert spec.limits.to_json() == {"opted_out": 0.004, "sends_per_period": 3.0, "slot_share": {"21:30": 0.2}}
     assert (spec.timezone, spec.as_of, spec.where) == ("UTC", None, "available = 1")
     assert (spec.provenance, spec.min_propensity, spec.rejoin) == ("logged", 0.002, "refuse")
-    assert spec == LogSpec.from_dict(load(path), "elsewhere")
+    assert spec == LogSpec.from_dict(load_toml(path), "elsewhere")
 
 
 def test_defaults():
@@ -116,8 +116,8 @@ def test_where_begins_the_message():
 
 
 def test_nearest_always_names_one():
-    assert nearest("zzz", ["user", "period"]) in ("'user'", "'period'")
-    assert nearest("zzz", []) == ""
+    assert find_nearest("zzz", ["user", "period"]) in ("'user'", "'period'")
+    assert find_nearest("zzz", []) == ""
 
 
 ROW_WISE = {
@@ -142,7 +142,7 @@ ROW_WISE = {
 @pytest.mark.parametrize("sql", ROW_WISE)
 def test_row_wise_expressions(sql):
     frame = pl.DataFrame({"a": [1, 2, 3], "b": [True, False, True], "n": [None, 5, None], "s": ["ios", "web", "a%"]})
-    expr = expressions.parse(sql, "here").alias("found")
+    expr = parse_sql(sql, "here").alias("found")
     assert frame.with_columns(expr)["found"].to_list() == ROW_WISE[sql]
     alone = pl.concat([frame[i : i + 1].with_columns(expr) for i in range(3)], how="vertical_relaxed")
     assert alone["found"].to_list() == ROW_WISE[sql]
@@ -159,10 +159,10 @@ def test_row_wise_expressions(sql):
 )
 def test_other_expressions_are_refused(sql):
     with pytest.raises(SpecError, match="window functions, aggregates and subqueries are not row-wise"):
-        expressions.parse(sql, "here")
+        parse_sql(sql, "here")
 
 
 @pytest.mark.parametrize("sql", ["a >", "", "NOPE(a)", "RANDOM()", "a; b", "*", "a IN (SELECT b FROM t)", "LAG(a)"])
 def test_what_is_no_expression_is_refused(sql):
     with pytest.raises(SpecError, match="not an SQL expression"):
-        expressions.parse(sql, "here")
+        parse_sql(sql, "here")

@@ -10,24 +10,23 @@ import polars as pl
 from tactful.core.actions import DAY_US
 from tactful.core.outcomes import Outcome
 from tactful.errors import NothingToSayError, SpecError
-from tactful.frames.building.event_frames import KEYS, flatten
+from tactful.frames.building.attribution import attribute, count_dropped
+from tactful.frames.building.event_frames import EVENT_KEYS, flatten
 from tactful.frames.spec.log_spec import LogSpec
 
+# Why events are left out.
 DUPLICATE = "duplicate id"
-SECOND = "second decision of a user, period and scope"
-UNKNOWN = "outcome that the spec does not name"
-NO_DECISION = "no decision before it"
-NO_SUCH = "names a decision that is not there"
-BEFORE = "before the decision that it names"
-LATE = "after the window"
-FUTURE = "after the time of the log"
-ERASED = "of a user who was erased"
-OTHER = "consent and erasure"
-SKEW_S = 300.0
+SECOND_DECISION = "second decision of a user, period and scope"
+UNKNOWN_OUTCOME = "outcome that the spec does not name"
+AFTER_AS_OF = "after the time of the log"
+ERASED_USER = "of a user who was erased"
+OTHER_KIND = "consent and erasure"
+
+CLOCK_SKEW_S = 300.0
 # What is read of the bodies.
-OUTCOME = {"name": pl.String, "value": pl.Float64, "trials": pl.Float64, "decision": pl.String}
-SEND = {"decision": pl.String}
-DECISION = {
+OUTCOME_MEMBERS = {"name": pl.String, "value": pl.Float64, "trials": pl.Float64, "decision": pl.String}
+SEND_MEMBERS = {"decision": pl.String}
+DECISION_MEMBERS = {
     "segment": pl.String,
     "arm": pl.String,
     "action": pl.String,
@@ -40,27 +39,43 @@ DECISION = {
 
 
 class Joined(NamedTuple):
-    """The canonical table of a log, and what became of every event: ``used`` by kind, ``dropped`` by reason."""
+    """The canonical table of a log, and what became of every event."""
 
     table: pl.DataFrame
+    """One row a decision, in order of (decided_at, user, period, scope)."""
     used: dict[str, int]
+    """The number of events that were used, by kind."""
     dropped: dict[str, int]
+    """The number of events that were left out, by reason."""
     as_of_us: int
+    """The time that is now for maturity, in µs UTC."""
+
+    def describe(self, spec: LogSpec) -> list[str]:
+        """What became of the events, in sentences."""
+        days = ", ".join(f"{o.name} {o.window_us / DAY_US:g} d" for o in spec.outcomes.values())
+        used = " and ".join(f"{n:,} {kind}s" for kind, n in self.used.items() if n)
+        lines = [f"{used} were used; an outcome goes to the latest decision before it, inside its window ({days})"]
+        return lines + [f"{n:,} events were left out: {reason}" for reason, n in self.dropped.items()]
+
+    def to_json(self) -> Mapping[str, Any]:
+        """The counts that ``tactful join --json`` prints."""
+        return {"used": self.used, "dropped": self.dropped, "as_of_us": self.as_of_us}
 
 
-def join(events: pl.DataFrame, spec: LogSpec, *, as_of_us: int | None = None, skew_s: float = SKEW_S) -> Joined:
+def join(events: pl.DataFrame, spec: LogSpec, *, as_of_us: int | None = None, skew_s: float = CLOCK_SKEW_S) -> Joined:
     """Decisions with their outcomes, from events in any order, some of them twice.
 
     Parameters
     ----------
     events
-        Columns id, kind, user, at_us (µs UTC), period, scope and ``body`` (JSON text), as ``events.read`` gives them.
-        Of events with one id the first counts: by ``seq`` where there is one, otherwise by time and then by text.
+        Columns id, kind, user, at_us (µs UTC), period, scope and ``body`` (JSON text), as
+        :func:`tactful.frames.building.event_frames.read_events` gives them. Of events with one id the first counts: by
+        ``seq`` where there is one, otherwise by time and then by text.
     spec
         Names the outcomes, their kinds and windows, and the context columns.
     as_of_us
-        "Now": events after it are left out, and outcomes whose window has not passed by then are null. By default the
-        time of the newest event.
+        The time that is now, in µs UTC: events after it are left out, and outcomes whose window has not passed by then
+        are null. By default the time of the newest event.
     skew_s
         By how much an outcome may lie before the decision that it names: clocks differ.
 
@@ -77,119 +92,108 @@ def join(events: pl.DataFrame, spec: LogSpec, *, as_of_us: int | None = None, sk
         No decision is among the events.
     SpecError
         An outcome has no window to be attributed in.
+
+    Examples
+    --------
+    >>> from tactful.frames.building.event_frames import read_events
+    >>> outcomes = {"opened": {"kind": "binary", "window_days": 1, "null": "immature"}}
+    >>> spec = LogSpec.from_dict({"actions": {"names": ["none", "send"], "period_days": 7}, "outcomes": outcomes})
+    >>> events = pl.DataFrame(
+    ...     {
+    ...         "id": ["d1", "o1", "s2"],
+    ...         "kind": ["decision", "outcome", "send"],
+    ...         "user": ["ada", "ada", "bob"],
+    ...         "at": ["2026-11-02T08:00:00Z", "2026-11-02T09:00:00Z", "2026-11-03T08:00:00Z"],
+    ...         "period": [2965, None, None],
+    ...         "body": ['{"action": "send"}', '{"name": "opened"}', "{}"],
+    ...     }
+    ... )
+    >>> joined = join(read_events(events), spec)
+    >>> joined.table.select("user", "period", "action", "opened").row(0), joined.dropped
+    (('ada', 2965, 'send', 1.0), {'no decision before it': 1})
     """
     for outcome in spec.outcomes.values():
         if not outcome.window_us:
             raise SpecError("no window to attribute events in", f"[outcomes] {outcome.name}", "set window_days")
     dropped: dict[str, int] = {}
-    now = _now(events, as_of_us)
-    kept = _sift(events, now, dropped)
-    decisions = _decisions(kept, spec, dropped)
+    as_of_us = _newest_us(events) if as_of_us is None else as_of_us
+    events = _sift(events, as_of_us, dropped)
+    decisions = _select_decisions(events, spec, dropped)
     if not decisions.height:
         raise NothingToSayError("no decision among the events", "events", "journal what was decided")
-    used = {"decision": decisions.height}
-    outcomes = flatten(kept.filter(pl.col("kind") == "outcome"), OUTCOME)
-    sends = flatten(kept.filter(pl.col("kind") == "send"), SEND)
-    known = pl.col("name").is_in(list(spec.outcomes))
-    _count(dropped, UNKNOWN, outcomes.filter(~known).height)
-    widest = max(o.window_us for o in spec.outcomes.values())
-    windows = {o.name: o.window_us for o in spec.outcomes.values()}
-    placed = _attributed(outcomes.filter(known), decisions, pl.col("name").replace_strict(windows), skew_s, dropped)
-    made = _attributed(sends, decisions, pl.lit(widest), skew_s, dropped)
-    used |= {"outcome": placed["id"].n_unique(), "send": made["id"].n_unique()}
-    return Joined(_table(decisions, placed, made, spec, now), used, dropped, now)
+    outcomes = flatten(events.filter(pl.col("kind") == "outcome"), OUTCOME_MEMBERS)
+    sends = flatten(events.filter(pl.col("kind") == "send"), SEND_MEMBERS)
+    is_known = pl.col("name").is_in(list(spec.outcomes))
+    count_dropped(dropped, UNKNOWN_OUTCOME, outcomes.filter(~is_known).height)
+    windows = {outcome.name: outcome.window_us for outcome in spec.outcomes.values()}
+    window = pl.col("name").replace_strict(windows)
+    outcomes = attribute(outcomes.filter(is_known), decisions, window, skew_s=skew_s, dropped=dropped)
+    sends = attribute(sends, decisions, pl.lit(max(windows.values())), skew_s=skew_s, dropped=dropped)
+    used = {"decision": decisions.height, "outcome": outcomes["id"].n_unique(), "send": sends["id"].n_unique()}
+    return Joined(_build_table(decisions, outcomes, sends, spec, as_of_us), used, dropped, as_of_us)
 
 
-def _now(events: pl.DataFrame, as_of_us: int | None) -> int:
-    if as_of_us is not None:
-        return as_of_us
+def _newest_us(events: pl.DataFrame) -> int:
     newest = events["at_us"].max()
     if not isinstance(newest, int):
         raise NothingToSayError("no event", "events", "give a journal or files that hold some")
     return newest
 
 
-def _sift(events: pl.DataFrame, now: int, dropped: dict[str, int]) -> pl.DataFrame:
+def _sift(events: pl.DataFrame, as_of_us: int, dropped: dict[str, int]) -> pl.DataFrame:
     """The first event of each id, as of now, of users who were not erased after it; decisions, outcomes and sends."""
-    order = ["seq"] if "seq" in events.columns else ["at_us", *(c for c in KEYS if c != "at_us"), "body"]
-    once = events.sort(order).unique("id", keep="first", maintain_order=True)
-    _count(dropped, DUPLICATE, events.height - once.height)
-    past = once.filter(pl.col("at_us") <= now)
-    _count(dropped, FUTURE, once.height - past.height)
-    erased = past.filter(pl.col("kind") == "erase").group_by("user").agg(erased_us=pl.col("at_us").max())
-    told = past.filter(pl.col("kind").is_in(["decision", "outcome", "send"]))
-    _count(dropped, OTHER, past.height - told.height)
-    gone = pl.col("at_us") <= pl.col("erased_us")
-    left = told.join(erased, on="user", how="left", maintain_order="left").filter(~gone.fill_null(value=False))
-    _count(dropped, ERASED, told.height - left.height)
-    return left.drop("erased_us")
+    order = ["seq"] if "seq" in events.columns else ["at_us", *(c for c in EVENT_KEYS if c != "at_us"), "body"]
+    distinct = events.sort(order).unique("id", keep="first", maintain_order=True)
+    count_dropped(dropped, DUPLICATE, events.height - distinct.height)
+    past = distinct.filter(pl.col("at_us") <= as_of_us)
+    count_dropped(dropped, AFTER_AS_OF, distinct.height - past.height)
+    erasures = past.filter(pl.col("kind") == "erase").group_by("user").agg(erased_us=pl.col("at_us").max())
+    relevant = past.filter(pl.col("kind").is_in(["decision", "outcome", "send"]))
+    count_dropped(dropped, OTHER_KIND, past.height - relevant.height)
+    is_erased = (pl.col("at_us") <= pl.col("erased_us")).fill_null(value=False)
+    remaining = relevant.join(erasures, on="user", how="left", maintain_order="left").filter(~is_erased)
+    count_dropped(dropped, ERASED_USER, relevant.height - remaining.height)
+    return remaining.drop("erased_us")
 
 
-def _decisions(events: pl.DataFrame, spec: LogSpec, dropped: dict[str, int]) -> pl.DataFrame:
+def _select_decisions(events: pl.DataFrame, spec: LogSpec, dropped: dict[str, int]) -> pl.DataFrame:
     """One row a decision: the first of each user, period and scope; ``row`` numbers them."""
     context = {f"x_{name}": pl.Float64 for name, _ in spec.columns.context or ()}
-    made = events.filter(pl.col("kind") == "decision")
-    if "seq" not in made.columns:
-        made = made.sort(["at_us", "id"])
-    first = made.unique(["user", "period", "scope"], keep="first", maintain_order=True)
-    _count(dropped, SECOND, made.height - first.height)
-    ordered = flatten(first, DECISION | context).sort(["at_us", "user", "period", "scope"])
+    decisions = events.filter(pl.col("kind") == "decision")
+    if "seq" not in decisions.columns:
+        decisions = decisions.sort(["at_us", "id"])
+    first = decisions.unique(["user", "period", "scope"], keep="first", maintain_order=True)
+    count_dropped(dropped, SECOND_DECISION, decisions.height - first.height)
+    ordered = flatten(first, DECISION_MEMBERS | context).sort(["at_us", "user", "period", "scope"])
     return ordered.with_row_index("row").drop("kind", *({"seq", "received_us"} & set(ordered.columns)))
 
 
-def _attributed(
-    events: pl.DataFrame, decisions: pl.DataFrame, window: pl.Expr, skew_s: float, dropped: dict[str, int]
+def _build_table(
+    decisions: pl.DataFrame, outcomes: pl.DataFrame, sends: pl.DataFrame, spec: LogSpec, as_of_us: int
 ) -> pl.DataFrame:
-    """The events with the ``row`` of their decision; an event without scope may belong to one decision of each."""
-    named = events.filter(pl.col("decision").is_not_null())
-    of = decisions.select(decision="id", row="row", decided_us="at_us")
-    found = named.join(of, on="decision", how="inner")
-    _count(dropped, NO_SUCH, named.height - found.height)
-    age = pl.col("at_us") - pl.col("decided_us")
-    early = age < -round(skew_s * 1e6)
-    _count(dropped, BEFORE, found.filter(early).height)
-    found = found.filter(~early)
-    free = _latest(events.filter(pl.col("decision").is_null()), decisions, window, dropped)
-    inside = found.filter(age < window)
-    _count(dropped, LATE, found.height - inside.height)
-    columns = [*events.columns, "row"]
-    return pl.concat([inside.select(columns), free.select(columns)])
+    """The canonical columns; outcomes whose window has not passed are null. ``joined_at`` tells readers the time.
 
-
-def _latest(events: pl.DataFrame, decisions: pl.DataFrame, window: pl.Expr, dropped: dict[str, int]) -> pl.DataFrame:
-    """Events that name no decision, at the latest one of their user, in each scope where they have none."""
-    scopes = decisions.select(pl.col("scope").unique().sort()).with_columns(every=pl.lit("")).rename({"scope": "of"})
-    somewhere = events.filter(pl.col("scope") == "").join(scopes, left_on="scope", right_on="every", how="left")
-    scoped = events.filter(pl.col("scope") != "").with_columns(of=pl.col("scope"))
-    asked = pl.concat([somewhere, scoped.select(somewhere.columns)]).sort("at_us")
-    on = decisions.select("user", "row", pl.col("scope").alias("of"), decided_us="at_us", period_="period")
-    on = on.sort(["decided_us", "period_"])
-    found = asked.join_asof(
-        on, left_on="at_us", right_on="decided_us", by=["user", "of"], strategy="backward", check_sortedness=False
-    )
-    late = (pl.col("at_us") - pl.col("decided_us")) >= window
-    inside = found.filter(pl.col("row").is_not_null() & ~late)
-    # An event counts once: it is used if any scope uses it, and late if any decision stands before it.
-    rest = found.filter(~pl.col("id").is_in(inside["id"].implode()))
-    had = rest.group_by("id").agg(any=pl.col("row").is_not_null().any())["any"]
-    _count(dropped, LATE, int(had.sum() or 0))
-    _count(dropped, NO_DECISION, had.len() - int(had.sum() or 0))
-    return inside
-
-
-def _table(
-    decisions: pl.DataFrame, outcomes: pl.DataFrame, sends: pl.DataFrame, spec: LogSpec, now: int
-) -> pl.DataFrame:
-    """The canonical columns; outcomes whose window has not passed are null. ``joined_at`` tells readers the time."""
-    made = sends.group_by("row").agg(sends_made=pl.len().cast(pl.Int64))
-    table = decisions.join(made, on="row", how="left", maintain_order="left")
+    Parameters
+    ----------
+    decisions
+        One row a decision.
+    outcomes, sends
+        Events with the ``row`` of their decision.
+    spec
+        The outcomes.
+    as_of_us
+        The time that is now, in µs UTC.
+    """
+    send_counts = sends.group_by("row").agg(sends_made=pl.len().cast(pl.Int64))
+    table = decisions.join(send_counts, on="row", how="left", maintain_order="left")
     table = table.with_columns(pl.col("sends_made").fill_null(0))
     for outcome in spec.outcomes.values():
-        table = _with(table, outcomes.filter(pl.col("name") == outcome.name), outcome, now)
-    given = [c for c in ("propensities", "eligible") if table[c].null_count() < table.height]
-    extra = [c for c in table.columns if c.startswith("x_")]
+        table = _add_outcome(table, outcomes.filter(pl.col("name") == outcome.name), outcome, as_of_us)
     measured = [c for o in spec.outcomes.values() for c in (o.name, *([f"{o.name}_trials"] if o.has_trials else []))]
-    policy = ["policy"] if table["policy"].null_count() < table.height else []
+
+    def filled(*columns: str) -> list[str]:
+        return [c for c in columns if table[c].null_count() < table.height]
+
     return table.select(
         "user",
         "period",
@@ -197,46 +201,41 @@ def _table(
         pl.col("segment").fill_null(""),
         pl.col("arm").fill_null("policy"),
         "action",
-        *(["propensity"] if table["propensity"].null_count() < table.height else []),
-        *given,
-        *extra,
+        *filled("propensity", "propensities", "eligible"),
+        *(c for c in table.columns if c.startswith("x_")),
         *measured,
         "sends_made",
-        *policy,
+        *filled("policy"),
         "fallback",
         "scope",
-        pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("joined_at"),
+        pl.lit(as_of_us).cast(pl.Datetime("us", "UTC")).alias("joined_at"),
     )
 
 
-def _with(table: pl.DataFrame, events: pl.DataFrame, outcome: Outcome, now: int) -> pl.DataFrame:
+def _add_outcome(table: pl.DataFrame, events: pl.DataFrame, outcome: Outcome, as_of_us: int) -> pl.DataFrame:
+    """The table with an outcome, and its trials where it has any; null before its window has passed.
+
+    Parameters
+    ----------
+    table
+        One row a decision, with ``sends_made``.
+    events
+        The events of this outcome, with the ``row`` of their decision.
+    outcome
+        Its kind and window.
+    as_of_us
+        The time that is now, in µs UTC.
+    """
     value = pl.col("value").fill_null(1.0)
     total = (value > 0).any().cast(pl.Float64) if outcome.kind == "binary" else value.sum()
-    of = events.group_by("row").agg(
-        total.alias(outcome.name), pl.col("trials").sum().alias("_trials"), pl.col("trials").count().alias("_told")
-    )
-    mature = now - pl.col("at_us") >= outcome.window_us
-    joined = table.join(of, on="row", how="left", maintain_order="left")
-    trials = pl.when(pl.col("_told") > 0).then(pl.col("_trials")).otherwise(pl.col("sends_made").cast(pl.Float64))
+    trials = pl.col("trials")
+    totals = events.group_by("row").agg(total.alias(outcome.name), _trials=trials.sum(), _n_trials=trials.count())
+    table = table.join(totals, on="row", how="left", maintain_order="left")
+    mature = as_of_us - pl.col("at_us") >= outcome.window_us
     columns = {outcome.name: pl.when(mature).then(pl.col(outcome.name).fill_null(0.0))}
     if outcome.has_trials:
-        columns[f"{outcome.name}_trials"] = pl.when(mature).then(trials)
-    return joined.with_columns(**columns).drop("_trials", "_told")
-
-
-def _count(dropped: dict[str, int], reason: str, n: int) -> None:
-    if n:
-        dropped[reason] = dropped.get(reason, 0) + n
-
-
-def told(joined: Joined, spec: LogSpec) -> list[str]:
-    """What became of the events, in words."""
-    days = ", ".join(f"{o.name} {o.window_us / DAY_US:g} d" for o in spec.outcomes.values())
-    used = " and ".join(f"{n:,} {kind}s" for kind, n in joined.used.items() if n)
-    lines = [f"{used} were used; an outcome goes to the latest decision before it, inside its window ({days})"]
-    return lines + [f"{n:,} events were left out: {reason}" for reason, n in joined.dropped.items()]
-
-
-def plain(joined: Joined) -> Mapping[str, Any]:
-    """The counts, for machines."""
-    return {"used": joined.used, "dropped": joined.dropped, "as_of_us": joined.as_of_us}
+        reported = pl.when(pl.col("_n_trials") > 0).then(pl.col("_trials"))
+        columns[f"{outcome.name}_trials"] = pl.when(mature).then(
+            reported.otherwise(pl.col("sends_made").cast(pl.Float64))
+        )
+    return table.with_columns(**columns).drop("_trials", "_n_trials")

@@ -9,26 +9,30 @@ from typing import Any
 
 import polars as pl
 
-from tactful.core.actions import DAY_US, NONE
+from tactful.core.actions import DAY_US
 from tactful.errors import LogError, SpecError
-from tactful.frames.building.attach import Attached, attach
-from tactful.frames.building.cadences import KEYS, WHO, actions_of, cadences
-from tactful.frames.building.sends import Sends, read_sends, slots_of
+from tactful.frames.building.attach import AttachedOutcome, attach
+from tactful.frames.building.cadences import PERIOD_KEYS, USER_KEYS, name_actions, summarise_periods
+from tactful.frames.building.rollup_notes import count_decisions, write_notes
+from tactful.frames.building.sends import list_slots, read_sends
 from tactful.frames.spec.log_spec import LogSpec
-from tactful.frames.spec.rollup_spec import OTHER, RollupSpec
+from tactful.frames.spec.rollup_spec import RollupSpec
 from tactful.frames.write import write_frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rollup:
-    """Decisions in the canonical columns; ``counts`` of what was found and lost, and all of it ``said`` in words.
+    """Decisions from sends or events, and what became of them.
 
     Rows whose action is ``other`` are off the grid: the spec's ``[rollup]`` leaves them out of every reading, counted.
     """
 
     frame: pl.DataFrame
+    """The decisions in the canonical columns."""
     counts: Mapping[str, int]
-    said: Sequence[str]
+    """How many rows, sends, decisions and losses there were, by name."""
+    notes: Sequence[str]
+    """What was found, lost and assumed, in sentences."""
 
     def write(self, path: str | PathLike[str]) -> None:
         """The decisions as a file, by its extension; see :func:`tactful.write_log`."""
@@ -40,7 +44,7 @@ class Rollup:
         return {
             "counts": dict(self.counts),
             "actions": dict(zip(actions["action"].to_list(), actions["count"].to_list(), strict=True)),
-            "said": list(self.said),
+            "said": list(self.notes),
         }
 
 
@@ -50,100 +54,157 @@ def rollup(events: str | PathLike[str] | pl.DataFrame | pl.LazyFrame, spec: LogS
     The action is what the sends of a period amount to on the grid: their number at the slot that most of them are near.
     A period without sends is ``none`` while the user is there, and what is no action of the grid is ``other``.
 
+    Parameters
+    ----------
+    events
+        A path, a folder of Parquet partitions, or a polars frame; the columns are those that the spec names.
+    spec
+        The grid of cadences, the outcomes, and ``[rollup]``.
+
+    Returns
+    -------
+    Rollup
+        The decisions, with counts and sentences of what was lost and assumed.
+
     Raises
     ------
     SpecError
         The spec has no ``[rollup]``, or its actions are no grid.
     LogError
         A column is missing, or holds what it should not; no send, or no whole period.
+
+    Examples
+    --------
+    >>> spec = LogSpec.from_dict(
+    ...     {
+    ...         "actions": {"slots": ["08:00", "19:30"], "frequencies": [1, 2]},
+    ...         "outcomes": {"opened": {"kind": "count"}},
+    ...         "log": {"timezone": "UTC"},
+    ...         "rollup": {"outcomes": {"opened": {"time": "opened_at"}}},
+    ...     }
+    ... )
+    >>> sends = pl.DataFrame(
+    ...     {
+    ...         "user": ["ada", "ada", "bob"],
+    ...         "time": ["2026-11-02T08:05", "2026-11-04T07:50", "2026-11-18T19:30"],
+    ...         "opened_at": ["2026-11-02T09:00", None, None],
+    ...     }
+    ... )
+    >>> rollup(sends, spec).frame.select("user", "period", "action", "opened").rows()
+    [('ada', 2965, '2x@08:00', 1.0), ('ada', 2966, 'none', 0.0)]
     """
-    how = spec.rollup
-    if how is None:
+    options = spec.rollup
+    if options is None:
         raise SpecError("the spec does not say what the events are", "[rollup]", "add the table: docs/spec.md")
-    slots_of(spec.actions)
-    read = read_sends(events, spec, how)
-    counts = {"rows": read.frame.height, "sends": int(read.frame["send"].sum())}
-    table = _table(read, spec, how, counts)
-    frame = _canonical(table, spec, how, counts)
-    return Rollup(frame, counts, _said(spec, how, read, table, counts))
+    list_slots(spec.actions)
+    sends = read_sends(events, spec, options)
+    counts = {"rows": sends.frame.height, "sends": int(sends.frame["send"].sum())}
+    table = _build_table(sends.frame, spec, options, counts)
+    frame = _select_canonical(table, spec, options, counts)
+    counts |= count_decisions(table)
+    return Rollup(frame, counts, [*write_notes(spec, options, sends.clock, table, counts)])
 
 
-def _table(read: Sends, spec: LogSpec, how: RollupSpec, counts: dict[str, int]) -> pl.DataFrame:
-    """One row a decision, with its sends, its action and its outcomes."""
-    last = _last_whole(read.frame, spec, how)
-    gone = _gone([attach(read.frame, g, spec, how) for g in how.outcomes], spec)
-    events = read.frame.join(gone, on=WHO, how="left")
-    after = pl.col("send") & (pl.col("at") > pl.col("gone")).fill_null(False)
-    counts["sends_after_opt_out"] = events.filter(after).height
-    events = events.filter(~after)
+def _build_table(events: pl.DataFrame, spec: LogSpec, options: RollupSpec, counts: dict[str, int]) -> pl.DataFrame:
+    """One row a decision, with its sends, its action and its outcomes.
+
+    Parameters
+    ----------
+    events
+        The table of :func:`tactful.frames.building.sends.read_sends`.
+    spec
+        The grid, and the outcomes.
+    options
+        How events become decisions.
+    counts
+        Gets what is lost on the way.
+    """
+    last = _last_whole_period(events, spec, options)
+    departures = _departures([attach(events, source, spec, options) for source in options.outcomes], spec)
+    events = events.join(departures, on=USER_KEYS, how="left")
+    after_departure = pl.col("send") & (pl.col("at") > pl.col("gone")).fill_null(False)
+    counts["sends_after_opt_out"] = events.filter(after_departure).height
+    events = events.filter(~after_departure)
     sends = events.filter(pl.col("send") & (pl.col("period") <= last))
     counts["sends_in_unfinished_periods"] = int(events["send"].sum()) - sends.height
     if not sends.height:
         raise LogError("no send falls into a period that is over", "rollup", "give events of a longer time")
-    table = _there(events, last, how).join(cadences(sends, how), on=KEYS, how="left")
-    table = table.join(_segments(events), on=KEYS, how="left").sort(KEYS)
-    table = table.with_columns(pl.col("segment").forward_fill().backward_fill().over(WHO).fill_null(""))
-    for found in (attach(events, g, spec, how) for g in how.outcomes):
-        counts[f"late_{found.name}"], counts[f"without_send_{found.name}"] = found.late, found.stray
-        table = table.join(found.values, on=KEYS, how="left", maintain_order="left")
-    left = [pl.col(f"y.{g.name}").fill_null(0) > 0 for g in how.outcomes if spec.measures[g.name].outcome.absorbing]
-    return actions_of(table.with_columns(ended=pl.any_horizontal(left) if left else pl.lit(False)), spec.actions, how)
+    table = _presence(events, last, options).join(summarise_periods(sends, options), on=PERIOD_KEYS, how="left")
+    table = table.join(_first_segments(events), on=PERIOD_KEYS, how="left").sort(PERIOD_KEYS)
+    table = table.with_columns(pl.col("segment").forward_fill().backward_fill().over(USER_KEYS).fill_null(""))
+    for outcome in (attach(events, source, spec, options) for source in options.outcomes):
+        counts[f"late_{outcome.name}"], counts[f"without_send_{outcome.name}"] = outcome.late, outcome.stray
+        table = table.join(outcome.values, on=PERIOD_KEYS, how="left", maintain_order="left")
+    absorbing = [source.name for source in options.outcomes if spec.measures[source.name].outcome.absorbing]
+    ended = [pl.col(f"y.{name}").fill_null(0) > 0 for name in absorbing]
+    table = table.with_columns(ended=pl.any_horizontal(ended) if ended else pl.lit(False))
+    return name_actions(table, spec.actions, options)
 
 
-def _last_whole(events: pl.DataFrame, spec: LogSpec, how: RollupSpec) -> int:
+def _last_whole_period(events: pl.DataFrame, spec: LogSpec, options: RollupSpec) -> int:
     """The last period that was over when the newest thing in the file happened, or at ``as_of``."""
     length = spec.actions.period_us or 7 * DAY_US
     times = [pl.col(c).max() for c in events.columns if c in ("at", "local") or c.startswith("t.")]
-    now = max(events.select(pl.max_horizontal(times)).item(), spec.as_of or 0)
-    over = (now - round(how.lag_days * DAY_US) - spec.actions.origin_us) // length - 1
-    return min(over, events.select(pl.col("period").max()).item())
+    newest = max(events.select(pl.max_horizontal(times)).item(), spec.as_of or 0)
+    last = (newest - round(options.lag_days * DAY_US) - spec.actions.origin_us) // length - 1
+    return min(last, events.select(pl.col("period").max()).item())
 
 
-def _gone(found: Sequence[Attached], spec: LogSpec) -> pl.DataFrame:
-    """When each user left, and the period that it is charged to."""
-    absorbing = [a.first for a in found if spec.measures[a.name].outcome.absorbing]
+def _departures(outcomes: Sequence[AttachedOutcome], spec: LogSpec) -> pl.DataFrame:
+    """When each user left (``gone``), and the period that it is ``charged`` to."""
+    absorbing = [outcome.first for outcome in outcomes if spec.measures[outcome.name].outcome.absorbing]
     schema = {"user": pl.String, "scope": pl.String, "gone": pl.Int64, "charged": pl.Int64}
-    every = pl.concat([pl.DataFrame(schema=schema), *absorbing])
-    return every.sort("gone").group_by(WHO, maintain_order=True).first()
+    departures = pl.concat([pl.DataFrame(schema=schema), *absorbing])
+    return departures.sort("gone").group_by(USER_KEYS, maintain_order=True).first()
 
 
-def _there(events: pl.DataFrame, last: int, how: RollupSpec) -> pl.DataFrame:
+def _presence(events: pl.DataFrame, last: int, options: RollupSpec) -> pl.DataFrame:
     """The periods in which each user was there: from the first event to the end, or to the opt-out."""
-    first = pl.lit(events.select(pl.col("period").min()).item()) if how.since == "start" else pl.col("period").min()
-    of_sends = pl.col("period").filter("send").max().fill_null(pl.col("period").min())
-    end = pl.lit(last) if how.until == "end" else pl.col("period").max()
-    spans = events.group_by(WHO).agg(
+    first = pl.lit(events.select(pl.col("period").min()).item()) if options.since == "start" else pl.col("period").min()
+    last_send = pl.col("period").filter("send").max().fill_null(pl.col("period").min())
+    end = pl.lit(last) if options.until == "end" else pl.col("period").max()
+    spans = events.group_by(USER_KEYS).agg(
         first.alias("from").min(),
         end.alias("to").max(),
-        pl.max_horizontal(of_sends, pl.col("charged").first()).alias("sent_to"),
+        pl.max_horizontal(last_send, pl.col("charged").first()).alias("sent_to"),
         pl.col("gone").first().is_not_null().alias("left"),
     )
-    to = (
-        pl.when("left")
-        .then(pl.min_horizontal("sent_to", pl.lit(last)))
-        .otherwise(pl.min_horizontal("to", pl.lit(last)))
-    )
+    to = pl.when("left").then(pl.min_horizontal("sent_to", pl.lit(last)))
+    to = to.otherwise(pl.min_horizontal("to", pl.lit(last)))
     return (
         spans.with_columns(to=to)
         .filter(pl.col("from") <= pl.col("to"))
-        .select(*WHO, period=pl.int_ranges("from", pl.col("to") + 1))
+        .select(*USER_KEYS, period=pl.int_ranges("from", pl.col("to") + 1))
         .explode("period")
     )
 
 
-def _segments(events: pl.DataFrame) -> pl.DataFrame:
+def _first_segments(events: pl.DataFrame) -> pl.DataFrame:
     """The first segment that the events of a period name."""
-    return events.sort("at").group_by(KEYS, maintain_order=True).agg(pl.col("segment").drop_nulls().first())
+    groups = events.sort("at").group_by(PERIOD_KEYS, maintain_order=True)
+    return groups.agg(pl.col("segment").drop_nulls().first())
 
 
-def _canonical(table: pl.DataFrame, spec: LogSpec, how: RollupSpec, counts: dict[str, int]) -> pl.DataFrame:
-    """The columns that the spec reads."""
-    space = spec.actions
-    length = space.period_us or 7 * DAY_US
+def _select_canonical(table: pl.DataFrame, spec: LogSpec, options: RollupSpec, counts: dict[str, int]) -> pl.DataFrame:
+    """The columns that the spec reads.
+
+    Parameters
+    ----------
+    table
+        One row a decision.
+    spec
+        The names of the columns of outcomes.
+    options
+        The outcomes that are gathered.
+    counts
+        Gets the decisions without propensity.
+    """
+    actions = spec.actions
+    length = actions.period_us or 7 * DAY_US
     columns = {
         "user": table["user"],
         "period": table["period"],
-        "decided_at": (space.origin_us + table["period"] * length).cast(pl.Datetime("us", "UTC")),
+        "decided_at": (actions.origin_us + table["period"] * length).cast(pl.Datetime("us", "UTC")),
         "segment": table["segment"],
         "action": table["action"],
         "scope": table["scope"],
@@ -153,63 +214,12 @@ def _canonical(table: pl.DataFrame, spec: LogSpec, how: RollupSpec, counts: dict
         counts["without_propensity"] = table["propensity"].null_count()
         if not counts["without_propensity"]:
             columns["propensity"] = table["propensity"]
-    for g in how.outcomes:
-        measure = spec.measures[g.name]
+    for source in options.outcomes:
+        measure = spec.measures[source.name]
         if not measure.value.column:
-            raise SpecError("is computed by expr", f"[rollup.outcomes] {g.name}", "gather what expr computes it from")
-        columns[measure.value.column] = table[f"y.{g.name}"].fill_null(0.0)
+            do = "gather what expr computes it from"
+            raise SpecError("is computed by expr", f"[rollup.outcomes] {source.name}", do)
+        columns[measure.value.column] = table[f"y.{source.name}"].fill_null(0.0)
         if measure.trials is not None and measure.trials.column:
             columns[measure.trials.column] = columns["sends_made"].cast(pl.Float64)
     return pl.DataFrame(columns)
-
-
-def _said(spec: LogSpec, how: RollupSpec, read: Sends, table: pl.DataFrame, counts: dict[str, int]) -> list[str]:
-    """What was found, lost and assumed; ``counts`` gets what is counted here."""
-    none, off, cut = table["action"] == NONE, table["action"] == OTHER, table["cut"]
-    counts |= {"decisions": table.height, "users": table["user"].n_unique(), "none": int(none.sum())}
-    counts |= {"on_grid": int((~none & ~off).sum()), "other": int(off.sum()), "cut_short": int(cut.sum())}
-    said = [
-        f"{counts['sends']:,} sends in {counts['rows']:,} rows became {table.height:,} decisions of "
-        f"{counts['users']:,} users: {counts['none']:,} none, {counts['on_grid']:,} on the grid, "
-        f"{counts['other']:,} other",
-        read.clock,
-    ]
-    if counts["other"]:
-        causes = table.filter(off).group_by("because").len().sort("len", descending=True)
-        parts = ", ".join(f"{n:,} by their {why}" for why, n in causes.iter_rows())
-        said.append(
-            f"other is no action of the grid ({parts}); these rows stay in the file and every reading leaves them out"
-        )
-    said.append(_presence(how))
-    if counts["cut_short"]:
-        said.append(
-            f"{counts['cut_short']:,} periods were cut short by an opt-out: their frequency is the grid's nearest to "
-            "the pace until the last send, which is a guess"
-        )
-    losses = {
-        "sends_after_opt_out": "sends came after their user's opt-out and are left out",
-        "sends_in_unfinished_periods": "sends fall into a period that was not over and are left out",
-        "without_propensity": "decisions have no propensity, so the log has none at all",
-    }
-    said += [f"{counts[key]:,} {words}" for key, words in losses.items() if counts.get(key)]
-    for g in how.outcomes:
-        if counts[f"late_{g.name}"]:
-            said.append(f"{counts[f'late_{g.name}']:,} of {g.name} came after the window and do not count")
-        if counts[f"without_send_{g.name}"]:
-            said.append(f"{counts[f'without_send_{g.name}']:,} of {g.name} came before any send of their user: lost")
-    if absent := [o for o in spec.measures if o not in {g.name for g in how.outcomes}]:
-        said.append(f"not gathered: {', '.join(absent)}; add them to [rollup.outcomes], or to the file by hand")
-    if "propensity" not in table.columns or counts["without_propensity"]:
-        said.append(
-            "no propensities: such a log can be checked and learnt from, but no policy can be evaluated on it well"
-        )
-    return said
-
-
-def _presence(how: RollupSpec) -> str:
-    since = "the start of the file" if how.since == "start" else "their first event"
-    until = "its end" if how.until == "end" else "their last event"
-    return (
-        f"users count as there from {since} to {until}, or their opt-out: a period without sends in it is none; users "
-        "who were never in the file are unknown"
-    )

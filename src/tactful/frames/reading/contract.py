@@ -1,4 +1,4 @@
-"""What a decision log must obey (design 4.1): each rule refuses with the column, the count and the first rows."""
+"""What a decision log must obey: each rule refuses with the column, the count and the first rows."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import numpy as np
 from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64, I64, Bool
 from tactful.core.log import Coded
-from tactful.frames.reading.rows import Rows
-from tactful.frames.reading.values import codes, numbers, texts, vectors
+from tactful.frames.reading.rows import FileRows
+from tactful.frames.reading.typed_columns import encode, read_numbers, read_texts, read_vectors
 from tactful.frames.spec.log_spec import LogSpec
-from tactful.frames.spec.toml_tables import nearest
+from tactful.frames.spec.toml_tables import find_nearest
 
-TOLERANCE = 1e-6
-FILTER = "leave these rows out with [log] where"
+PROBABILITY_TOLERANCE = 1e-6
+FILTER_HINT = "leave these rows out with [log] where"
 
 
-def actions(rows: Rows, spec: LogSpec) -> I64:
+def read_actions(rows: FileRows, spec: LogSpec) -> I64:
     """(n,) indices of the logged actions.
 
     Raises
@@ -24,23 +24,22 @@ def actions(rows: Rows, spec: LogSpec) -> I64:
     LogError
         A null or unknown action.
     """
-    column = texts(rows, "action")
-    rows.refuse(column.is_null().to_numpy(), "action", "no action", FILTER, show=False)
-    code, distinct = codes(column)
-    mapped = spec.action_map
-    known = list(spec.actions.names if mapped is None else mapped)
-    index = [spec.actions.names.index(v if mapped is None else mapped[v]) if v in known else -1 for v in distinct]
+    column = read_texts(rows, "action")
+    rows.refuse(column.is_null().to_numpy(), "action", "no action", FILTER_HINT, show=False)
+    code, distinct = encode(column)
+    action_map, names = spec.action_map, spec.actions.names
+    options = list(names if action_map is None else action_map)
+    index = [names.index(v if action_map is None else action_map[v]) if v in options else -1 for v in distinct]
     action = np.array(index, np.int64)[code]
     if (action < 0).any():
-        odd = str(distinct[index.index(-1)])
-        do = (
-            f"the nearest known one is {nearest(odd, known)}; list it under [actions], or translate it in [actions] map"
-        )
-        rows.refuse(action < 0, "action", f"unknown action {odd!r}", do)
+        name = str(distinct[index.index(-1)])
+        nearest = find_nearest(name, options)
+        do = f"the nearest known one is {nearest}; list it under [actions], or translate it in [actions] map"
+        rows.refuse(action < 0, "action", f"unknown action {name!r}", do)
     return action
 
 
-def eligible(rows: Rows, action: I64, k: int) -> Bool | None:
+def read_eligible(rows: FileRows, action: I64, k: int) -> Bool | None:
     """(n, k) which actions could be taken; None where the log does not say.
 
     Raises
@@ -50,65 +49,83 @@ def eligible(rows: Rows, action: I64, k: int) -> Bool | None:
     """
     if "eligible" not in rows:
         return None
-    entry = vectors(rows, "eligible", k)
-    rows.refuse(
-        np.any((entry != 0) & (entry != 1), axis=1),
-        "eligible",
-        "entries other than true and false",
-        "write true or false",
-    )
-    may = entry != 0
-    rows.refuse(~may.any(axis=1), "eligible", "no eligible action", FILTER)
-    ineligible = ~may[np.arange(rows.n), action]
-    rows.refuse(ineligible, "eligible", "the logged action is not eligible", "correct the list or the action")
-    return may
+    role = "eligible"
+    entries = read_vectors(rows, role, k)
+    no_truths = np.any((entries != 0) & (entries != 1), axis=1)
+    rows.refuse(no_truths, role, "entries other than true and false", "write true or false")
+    eligible = entries != 0
+    rows.refuse(~eligible.any(axis=1), role, "no eligible action", FILTER_HINT)
+    ineligible = ~eligible[np.arange(rows.n), action]
+    rows.refuse(ineligible, role, "the logged action is not eligible", "correct the list or the action")
+    return eligible
 
 
-def propensities(rows: Rows, action: I64, may: Bool | None, spec: LogSpec) -> tuple[F64 | None, F64 | None]:
-    """(n,) propensities of the logged actions and (n, k) whole vectors, where the log has them.
+def read_propensities(
+    rows: FileRows, action: I64, eligible: Bool | None, spec: LogSpec
+) -> tuple[F64 | None, F64 | None]:
+    """Propensities of the logged actions (n,), and whole vectors (n, k), where the log has them.
+
+    Parameters
+    ----------
+    rows
+        The rows of the file.
+    action
+        (n,) indices of the logged actions.
+    eligible
+        (n, k) which actions could be taken, or None.
+    spec
+        The actions, and what logging guaranteed.
 
     Raises
     ------
     LogError
         A propensity outside (0, 1], vectors that are no probabilities, or the two at odds.
     """
-    vector = _vectors(rows, may, spec.actions) if "propensities" in rows else None
-    logged = None if vector is None else vector[np.arange(rows.n), action]
+    vectors = _read_pmfs(rows, eligible, spec.actions) if "propensities" in rows else None
+    logged = None if vectors is None else vectors[np.arange(rows.n), action]
     if "propensity" in rows:
-        given = numbers(rows, "propensity")
-        _in_unit(rows, "propensity", given)
+        propensity = read_numbers(rows, "propensity")
+        _check_unit_interval(rows, "propensity", propensity)
         if logged is not None:
-            apart = np.abs(given - logged) > TOLERANCE
-            rows.refuse(apart, "propensity", "differs from the entry of propensities", "log both from one draw")
-        logged = given
+            differs = np.abs(propensity - logged) > PROBABILITY_TOLERANCE
+            rows.refuse(differs, "propensity", "differs from the entry of propensities", "log both from one draw")
+        logged = propensity
     elif logged is not None:
-        _in_unit(rows, "propensities", logged)
+        _check_unit_interval(rows, "propensities", logged)
     if logged is not None and spec.min_propensity is not None:
-        low = logged < spec.min_propensity - TOLERANCE
+        low = logged < spec.min_propensity - PROBABILITY_TOLERANCE
         what = f"propensity below [log] min_propensity = {spec.min_propensity:g}"
         rows.refuse(low, "propensity" if "propensity" in rows else "propensities", what, "lower min_propensity")
-    return logged, vector
+    return logged, vectors
 
 
-def _in_unit(rows: Rows, role: str, propensity: F64) -> None:
+def _check_unit_interval(rows: FileRows, role: str, propensity: F64) -> None:
     do = "log the probability with which the action was drawn, or leave these rows out with [log] where"
     rows.refuse(~((propensity > 0) & (propensity <= 1)), role, "propensity outside (0, 1]", do)
 
 
-def _vectors(rows: Rows, may: Bool | None, space: ActionSpace) -> F64:
+def _read_pmfs(rows: FileRows, eligible: Bool | None, actions: ActionSpace) -> F64:
+    """(n, k) whole vectors, checked to be probabilities of eligible actions."""
     role = "propensities"
-    vector = vectors(rows, role, space.k)
-    rows.refuse(np.any(vector < 0, axis=1), role, "negative entries", "log probabilities")
-    total = np.abs(vector.sum(axis=1) - 1) > TOLERANCE
-    rows.refuse(total, role, "a vector that does not sum to 1", "log the whole pmf, after masks and floors")
-    if may is not None:
-        mass = np.any((vector > TOLERANCE) & ~may, axis=1)
-        rows.refuse(mass, role, "probability on an action that is not eligible", "log the pmf after the mask")
-    return vector
+    pmf = read_vectors(rows, role, actions.k)
+    rows.refuse(np.any(pmf < 0, axis=1), role, "negative entries", "log probabilities")
+    unnormalised = np.abs(pmf.sum(axis=1) - 1) > PROBABILITY_TOLERANCE
+    rows.refuse(unnormalised, role, "a vector that does not sum to 1", "log the whole pmf, after masks and floors")
+    if eligible is not None:
+        misplaced = np.any((pmf > PROBABILITY_TOLERANCE) & ~eligible, axis=1)
+        rows.refuse(misplaced, role, "probability on an action that is not eligible", "log the pmf after the mask")
+    return pmf
 
 
-def unique(rows: Rows, user: I64, scope: Coded, period: I64) -> None:
+def check_unique(rows: FileRows, user: I64, scope: Coded, period: I64) -> None:
     """Refuse a second decision of one (user, period) within a scope.
+
+    Parameters
+    ----------
+    rows
+        The rows of the file.
+    user, scope, period
+        (n,) codes of users, scopes, and periods.
 
     Raises
     ------
@@ -116,21 +133,33 @@ def unique(rows: Rows, user: I64, scope: Coded, period: I64) -> None:
         Counts the rows that repeat an earlier one.
     """
     order = np.lexsort((period, scope.code, user))
-    again = np.zeros(rows.n, np.bool_)
-    same = np.ones(rows.n - 1, np.bool_)
+    repeated = np.zeros(rows.n, np.bool_)
+    equals_previous = np.ones(rows.n - 1, np.bool_)
     for key in (user, scope.code, period):
-        same &= np.diff(key[order]) == 0
-    again[order[1:][same]] = True
+        equals_previous &= np.diff(key[order]) == 0
+    repeated[order[1:][equals_previous]] = True
     role = "period" if "period" in rows or "decided_at" not in rows else "decided_at"
     do = "keep one decision of a (user, period), or map scope to what tells them apart"
-    rows.refuse(again, role, "a second decision of the same (user, period)", do)
+    rows.refuse(repeated, role, "a second decision of the same (user, period)", do)
 
 
-def absorbed(rows: Rows, event: Bool, group: I64, at: I64, window: int, name: str) -> None:
+def check_absorbed(rows: FileRows, event: Bool, group: I64, time: I64, *, window: int, outcome: str) -> None:
     """Refuse decisions more than a window after one whose absorbing outcome came.
 
-    ``event`` (n,) marks the rows where it came, ``group`` (n,) the (user, scope), ``at`` (n,) the time in the unit of
-    ``window``.
+    Parameters
+    ----------
+    rows
+        The rows of the file.
+    event
+        (n,) the decisions whose outcome came.
+    group
+        (n,) codes of (user, scope).
+    time
+        (n,) times of the decisions, in the unit of ``window``.
+    window
+        The outcome's attribution window.
+    outcome
+        The name of the outcome.
 
     Raises
     ------
@@ -138,8 +167,8 @@ def absorbed(rows: Rows, event: Bool, group: I64, at: I64, window: int, name: st
         Counts these decisions.
     """
     start = np.full(int(group.max()) + 1, np.iinfo(np.int64).max - window)
-    np.minimum.at(start, group[event], at[event])
+    np.minimum.at(start, group[event], time[event])
     role = "decided_at" if "decided_at" in rows else "period"
-    what = f"a decision after the absorbing outcome {name!r} and its window"
+    what = f"a decision after the absorbing outcome {outcome!r} and its window"
     do = 'leave these rows out with [log] where, or set rejoin = "spell" if people came back'
-    rows.refuse(at > start[group] + window, role, what, do)
+    rows.refuse(time > start[group] + window, role, what, do)

@@ -1,100 +1,126 @@
-"""Which columns of a file a spec reads, under their roles: one scan, only what is used."""
+"""Which columns of a file a spec reads, under their roles: one scan, only what is used.
+
+Roles of context features begin with ``x.``, of outcomes with ``y.``, of their trials with ``n.``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import polars as pl
 
 from tactful.errors import LogError
-from tactful.frames.reading.rows import Rows
-from tactful.frames.reading.scan import FAILURES, Scan, clean, failure
-from tactful.frames.spec.expressions import columns as columns_of
-from tactful.frames.spec.expressions import parse
+from tactful.frames.reading.rows import FileRows
+from tactful.frames.reading.scan import POLARS_FAILURES, Scan, errors_in_one_line, one_line_error
+from tactful.frames.spec.expressions import parse_sql, root_columns
 from tactful.frames.spec.log_spec import LogSpec
-from tactful.frames.spec.sources import RANK, ROW, Source
-from tactful.frames.spec.toml_tables import nearest
+from tactful.frames.spec.sources import RANK_AS_PERIOD, ROW_AS_USER, ColumnSource
+from tactful.frames.spec.toml_tables import find_nearest
 
-NUMBER = "#row"
-OPTIONAL = ("arm", "decided_at", "period", "eligible", "policy", "fallback", "scope", "joined_at")
-TEXTS = ("user", "action", "arm", "policy", "fallback", "scope", "segment")
+ROW_NUMBER = "#row"
+OPTIONAL_ROLES = ("arm", "decided_at", "period", "eligible", "policy", "fallback", "scope", "joined_at")
+TEXT_ROLES = ("user", "action", "arm", "policy", "fallback", "scope", "segment")
+
+Sources = Mapping[str, ColumnSource]
 
 
-def sources(spec: LogSpec, scan: Scan) -> dict[str, Source]:
-    """The source of every role: ``x.`` goes before context features, ``y.`` outcomes, ``n.`` their trials.
+def find_sources(spec: LogSpec, scan: Scan) -> dict[str, ColumnSource]:
+    """The source of every role.
 
     Raises
     ------
     LogError
         A column that the spec names, or that is required, is not in the file.
     """
-    found = _roles(spec, scan) | _segment(spec, scan) | _context(spec, scan) | _outcomes(spec, scan)
-    for source in found.values():
-        _check(source, scan)
-    return found
+    sources = _find_roles(spec, scan) | _find_segment(spec, scan)
+    sources |= _find_context(spec, scan) | _find_outcomes(spec, scan)
+    for source in sources.values():
+        _check_source(source, scan)
+    return sources
 
 
-def _roles(spec: LogSpec, scan: Scan) -> dict[str, Source]:
-    given = spec.columns.roles
-    found = {role: given.get(role, _canonical(role)) for role in ("user", "action")}
-    optional = (*OPTIONAL, *(("propensity", "propensities") if spec.provenance not in ("absent", "estimated") else ()))
-    found |= {role: given.get(role, _canonical(role)) for role in optional if role in given or role in scan.schema}
-    return {role: source for role, source in found.items() if source.column not in (ROW, RANK)}
+def _find_roles(spec: LogSpec, scan: Scan) -> dict[str, ColumnSource]:
+    roles = spec.columns.roles
+    sources = {role: roles.get(role, _canonical_source(role)) for role in ("user", "action")}
+    optional = [*OPTIONAL_ROLES]
+    if spec.provenance not in ("absent", "estimated"):
+        optional += ["propensity", "propensities"]
+    available = [role for role in optional if role in roles or role in scan.schema]
+    sources |= {role: roles.get(role, _canonical_source(role)) for role in available}
+    return {role: source for role, source in sources.items() if source.column not in (ROW_AS_USER, RANK_AS_PERIOD)}
 
 
-def _segment(spec: LogSpec, scan: Scan) -> dict[str, Source]:
-    given = spec.columns.segment
-    if not given:
-        return {"segment": _canonical("segment")} if "segment" in scan.schema else {}
-    return {"segment": given[0]} if spec.columns.is_path else {f"segment.{i}": s for i, s in enumerate(given)}
+def _find_segment(spec: LogSpec, scan: Scan) -> dict[str, ColumnSource]:
+    segment = spec.columns.segment
+    if not segment:
+        return {"segment": _canonical_source("segment")} if "segment" in scan.schema else {}
+    if spec.columns.is_path:
+        return {"segment": segment[0]}
+    return {f"segment.{i}": source for i, source in enumerate(segment)}
 
 
-def _context(spec: LogSpec, scan: Scan) -> dict[str, Source]:
-    given = spec.columns.context
-    if given is None:
-        taken = {m.value.column for m in spec.measures.values()}
+def _find_context(spec: LogSpec, scan: Scan) -> dict[str, ColumnSource]:
+    """The sources of the features: those of the spec, or every column ``x_…`` that holds no outcome."""
+    context = spec.columns.context
+    if context is None:
+        taken = {measure.value.column for measure in spec.measures.values()}
         names = [c for c in scan.schema if c.startswith("x_") and c != "x_" and c not in taken]
-        return {f"x.{c[2:]}": Source("[columns] context", column=c) for c in names}
-    found: dict[str, Source] = {}
-    for name, source in given:
-        stored = f"x_{source.column}"
-        moved = source.column and source.column not in scan.schema and stored in scan.schema
-        found[f"x.{name}"] = Source(source.key, column=stored) if moved else source
-    return found
+        return {f"x.{c[2:]}": ColumnSource("[columns] context", column=c) for c in names}
+    sources: dict[str, ColumnSource] = {}
+    for name, source in context:
+        canonical = f"x_{source.column}"
+        is_canonical = source.column and source.column not in scan.schema and canonical in scan.schema
+        sources[f"x.{name}"] = ColumnSource(source.key, column=canonical) if is_canonical else source
+    return sources
 
 
-def _outcomes(spec: LogSpec, scan: Scan) -> dict[str, Source]:
-    found: dict[str, Source] = {}
+def _find_outcomes(spec: LogSpec, scan: Scan) -> dict[str, ColumnSource]:
+    """The sources of outcomes, and of their trials where the spec or the file has them."""
+    sources: dict[str, ColumnSource] = {}
     for name, measure in spec.measures.items():
-        found[f"y.{name}"] = measure.value
-        stored = f"{name}_trials"
+        sources[f"y.{name}"] = measure.value
+        canonical = f"{name}_trials"
         if measure.trials is not None:
-            found[f"n.{name}"] = measure.trials
-        elif measure.outcome.kind == "count" and stored in scan.schema:
-            found[f"n.{name}"] = Source(f"[outcomes] {name} trials", column=stored)
-    return found
+            sources[f"n.{name}"] = measure.trials
+        elif measure.outcome.kind == "count" and canonical in scan.schema:
+            sources[f"n.{name}"] = ColumnSource(f"[outcomes] {name} trials", column=canonical)
+    return sources
 
 
-def _canonical(role: str) -> Source:
-    return Source(f"[columns] {role}", column=role)
+def _canonical_source(role: str) -> ColumnSource:
+    return ColumnSource(f"[columns] {role}", column=role)
 
 
-def _check(source: Source, scan: Scan) -> None:
-    _present(source.columns, source.key, scan, source.sql)
-    with clean(f"{scan.name} {source.key} {source.label}"):
+def _check_source(source: ColumnSource, scan: Scan) -> None:
+    _check_columns(source.columns, source.key, scan, source.sql)
+    with errors_in_one_line(f"{scan.name} {source.key} {source.label}"):
         scan.lazy.select(source.expr).collect_schema()
 
 
-def _present(columns: Iterable[str], key: str, scan: Scan, sql: str = "") -> None:
+def _check_columns(columns: Iterable[str], key: str, scan: Scan, sql: str = "") -> None:
+    """Refuse a file that lacks one of these columns.
+
+    Parameters
+    ----------
+    columns
+        The columns that are read.
+    key
+        The place in the spec that reads them.
+    scan
+        The file.
+    sql
+        The text of the expression that reads them, if one does.
+    """
     for column in columns:
         if column not in scan.schema:
-            what = f"no column {column!r}{f' for {sql!r}' * bool(sql)}; the nearest is {nearest(column, scan.schema)}"
+            reader = f" for {sql!r}" * bool(sql)
+            what = f"no column {column!r}{reader}; the nearest is {find_nearest(column, scan.schema)}"
             quotes = "; text goes between single quotes" * bool(sql)
             raise LogError(what, scan.name, f"set {key} to what the file has{quotes}")
 
 
-def collect(spec: LogSpec, scan: Scan, found: dict[str, Source]) -> tuple[Rows, int]:
+def collect_rows(spec: LogSpec, scan: Scan, sources: Sources) -> tuple[FileRows, int]:
     """The rows that ``where`` leaves, and the number of those that it left out.
 
     Raises
@@ -102,53 +128,69 @@ def collect(spec: LogSpec, scan: Scan, found: dict[str, Source]) -> tuple[Rows, 
     LogError
         ``where`` is no condition on the file's columns, an expression fails, or no row is left.
     """
-    labels = {role: source.label for role, source in found.items()}
-    used = [pl.col(NUMBER), *(source.expr.alias(role) for role, source in found.items())]
-    scan = scan.as_text(_identifiers(spec, scan, found))
-    lazy = scan.lazy.with_row_index(NUMBER, 1)
-    kept = lazy if spec.where is None else lazy.filter(_condition(spec.where, scan))
+    labels = {role: source.label for role, source in sources.items()}
+    selection = [pl.col(ROW_NUMBER), *(source.expr.alias(role) for role, source in sources.items())]
+    scan = scan.as_text(_identifier_columns(spec, scan, sources))
+    lazy = scan.lazy.with_row_index(ROW_NUMBER, 1)
+    decisions = lazy if spec.where is None else lazy.filter(_parse_condition(spec.where, scan))
     try:
-        count, frame = pl.collect_all([scan.lazy.select(pl.len()), kept.select(used)], engine="streaming")
-    except FAILURES as error:
-        raise failure(error, f"{scan.name}{_culprit(spec, scan, kept, found)}") from None
+        queries = [scan.lazy.select(pl.len()), decisions.select(selection)]
+        count, frame = pl.collect_all(queries, engine="streaming")
+    except POLARS_FAILURES as error:
+        raise one_line_error(error, f"{scan.name}{_find_culprit(spec, scan, decisions, sources)}") from None
     total = int(count.item())
     if not frame.height:
         do = "loosen [log] where" if total else "write decisions to it first"
         raise LogError("no rows are left" if total else "no rows", scan.name, do)
-    number = frame[NUMBER].cast(pl.Int64).to_numpy()
-    return Rows(frame.drop(NUMBER), np.asarray(number), labels, scan.name), total - frame.height
+    number = frame[ROW_NUMBER].cast(pl.Int64).to_numpy()
+    return FileRows(frame.drop(ROW_NUMBER), np.asarray(number), labels, scan.name), total - frame.height
 
 
-def _culprit(spec: LogSpec, scan: Scan, kept: pl.LazyFrame, found: dict[str, Source]) -> str:
-    """The key of the expression that cannot be computed, if it is one that fails."""
-    tried = [("[log] where", scan.lazy.select(parse(spec.where, "")))] if spec.where is not None else []
-    tried += [(source.key, kept.select(source.expr)) for source in found.values() if source.sql]
-    for key, lazy in tried:
+def _find_culprit(spec: LogSpec, scan: Scan, decisions: pl.LazyFrame, sources: Sources) -> str:
+    """The key of the expression that cannot be computed, after a space; empty where none of them fails.
+
+    Parameters
+    ----------
+    spec
+        The filter.
+    scan
+        The file.
+    decisions
+        The rows that the filter leaves.
+    sources
+        The source of every role.
+    """
+    queries = [("[log] where", scan.lazy.select(parse_sql(spec.where, "")))] if spec.where is not None else []
+    queries += [(source.key, decisions.select(source.expr)) for source in sources.values() if source.sql]
+    for key, query in queries:
         try:
-            lazy.collect(engine="streaming")
-        except FAILURES:
+            query.collect(engine="streaming")
+        except POLARS_FAILURES:
             return f" {key}"
     return ""
 
 
-def _condition(where: str, scan: Scan) -> pl.Expr:
-    expr = parse(where, "[log] where")
-    _present(columns_of(expr), "[log] where", scan, where)
-    with clean(f"{scan.name} [log] where"):
-        dtype = scan.lazy.select(expr.alias(NUMBER)).collect_schema()[NUMBER]
+def _parse_condition(where: str, scan: Scan) -> pl.Expr:
+    expr = parse_sql(where, "[log] where")
+    _check_columns(root_columns(expr), "[log] where", scan, where)
+    place = f"{scan.name} [log] where"
+    with errors_in_one_line(place):
+        dtype = scan.lazy.select(expr.alias(ROW_NUMBER)).collect_schema()[ROW_NUMBER]
     if dtype != pl.Boolean:
-        raise LogError(
-            f"{where!r} is no condition", f"{scan.name} [log] where", "compare something, as in available = 1"
-        )
+        raise LogError(f"{where!r} is no condition", place, "compare something, as in available = 1")
     return expr
 
 
-def _identifiers(spec: LogSpec, scan: Scan, found: dict[str, Source]) -> list[str]:
+def _identifier_columns(spec: LogSpec, scan: Scan, sources: Sources) -> list[str]:
     """Columns that hold identifiers and nothing that is computed with; users with a decimal point stay numbers."""
-    texts = {s.column for role, s in found.items() if role.split(".")[0] in TEXTS and s.column}
-    other = {c for role, s in found.items() if role.split(".")[0] not in TEXTS or s.sql for c in s.columns}
+    texts = {source.column for role, source in sources.items() if _is_text(role) and source.column}
+    computed = {c for role, source in sources.items() if not _is_text(role) or source.sql for c in source.columns}
     if spec.where is not None:
-        other |= set(columns_of(parse(spec.where, "[log] where")))
-    user = found["user"].column if "user" in found else ""
-    other |= {user} if user and scan.schema[user].is_float() else set()
-    return sorted(texts - other)
+        computed |= set(root_columns(parse_sql(spec.where, "[log] where")))
+    user = sources["user"].column if "user" in sources else ""
+    computed |= {user} if user and scan.schema[user].is_float() else set()
+    return sorted(texts - computed)
+
+
+def _is_text(role: str) -> bool:
+    return role.split(".")[0] in TEXT_ROLES

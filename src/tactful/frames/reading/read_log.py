@@ -12,17 +12,17 @@ from tactful.core.draw import user_keys
 from tactful.core.log import Coded, Log, Measured, Provenance
 from tactful.core.segments import Segments
 from tactful.errors import LogError
-from tactful.frames.reading import contract as rules
-from tactful.frames.reading import maturity
-from tactful.frames.reading import projection as plan
-from tactful.frames.reading.clock import Clock, clock, iso, ranks
-from tactful.frames.reading.rows import Rows
+from tactful.frames.reading import contract
+from tactful.frames.reading.clock import DecisionTimes, format_iso, rank_within, read_decision_times
+from tactful.frames.reading.maturity import mature_outcome, read_outcome
+from tactful.frames.reading.projection import collect_rows, find_sources
+from tactful.frames.reading.rows import FileRows
 from tactful.frames.reading.scan import scan
-from tactful.frames.reading.values import codes, numbers, texts
+from tactful.frames.reading.typed_columns import encode, escape_parts, read_numbers, read_texts
 from tactful.frames.spec.log_spec import LogSpec
-from tactful.frames.spec.sources import ROW
+from tactful.frames.spec.sources import ROW_AS_USER
 
-PART = "name every part of the path, as in ios/new, or leave these rows out with [log] where"
+PATH_HINT = "name every part of the path, as in ios/new, or leave these rows out with [log] where"
 
 
 def read_log(source: str | PathLike[str] | pl.DataFrame | pl.LazyFrame, spec: LogSpec) -> Log:
@@ -57,30 +57,42 @@ def read_log(source: str | PathLike[str] | pl.DataFrame | pl.LazyFrame, spec: Lo
     >>> log.n, log.users, log.provenance
     (2, 1, 'absent')
     """
-    opened = scan(source)
-    found = plan.sources(spec, opened)
-    rows, filtered = plan.collect(spec, opened, found)
+    file = scan(source)
+    rows, filtered = collect_rows(spec, file, find_sources(spec, file))
     left_out = () if spec.where is None else ((f"where: {spec.where}", filtered),)
-    times = clock(rows, spec)
+    times = read_decision_times(rows, spec)
     future = times.future
     if future is not None and times.as_of is not None and future.any():
-        left_out = (*left_out, (f"decided after as_of {iso(times.as_of)}", int(future.sum())))
+        left_out = (*left_out, (f"decided after as_of {format_iso(times.as_of)}", int(future.sum())))
         if future.all():
             raise LogError(f"no rows are left: {rows.n} {left_out[-1][0]}", rows.name, "set a later [log] as_of")
         rows, times = rows.take(~future), times.take(~future)
-    return _log(rows, times, spec, left_out)
+    return _build_log(rows, times, spec, left_out)
 
 
-def _log(rows: Rows, times: Clock, spec: LogSpec, left_out: tuple[tuple[str, int], ...]) -> Log:
-    user, ids = _users(rows, spec)
-    scope = _coded(rows, "scope", "", null="")
+def _build_log(rows: FileRows, times: DecisionTimes, spec: LogSpec, left_out: tuple[tuple[str, int], ...]) -> Log:
+    """The log of rows that are no later than ``as_of``.
+
+    Parameters
+    ----------
+    rows
+        The rows of the file.
+    times
+        When they were decided.
+    spec
+        What the columns mean.
+    left_out
+        What the filter and ``as_of`` left out, with counts.
+    """
+    user, ids = _read_users(rows, spec)
+    scope = _read_coded(rows, "scope", "", null="")
     group = user * len(scope.names) + scope.code
-    period = ranks(group, times.decided_at) if times.period is None else times.period
-    rules.unique(rows, user, scope, period)
-    segment, segments = _segments(rows)
-    action = rules.actions(rows, spec)
-    may = rules.eligible(rows, action, spec.actions.k)
-    propensity, propensities = rules.propensities(rows, action, may, spec)
+    period = rank_within(group, times.decided_at) if times.period is None else times.period
+    contract.check_unique(rows, user, scope, period)
+    segment, segments = _read_segments(rows)
+    action = contract.read_actions(rows, spec)
+    eligible = contract.read_eligible(rows, action, spec.actions.k)
+    propensity, propensities = contract.read_propensities(rows, action, eligible, spec)
     names = tuple(c[2:] for c in rows.frame.columns if c.startswith("x."))
     return Log(
         actions=spec.actions,
@@ -91,99 +103,131 @@ def _log(rows: Rows, times: Clock, spec: LogSpec, left_out: tuple[tuple[str, int
         period=period,
         segment=segment,
         action=action,
-        arm=_coded(rows, "arm", "policy"),
-        policy=_coded(rows, "policy", "", null=""),
+        arm=_read_coded(rows, "arm", "policy"),
+        policy=_read_coded(rows, "policy", "", null=""),
         scope=scope,
-        outcomes=_outcomes(rows, times, spec, group, period),
+        outcomes=_read_outcomes(rows, times, spec, group=group, period=period),
         decided_at=times.decided_at,
         propensity=propensity,
         propensities=propensities,
-        eligible=may,
-        context=_context(rows, names),
+        eligible=eligible,
+        context=_read_context(rows, names),
         context_names=names,
-        fallback=_coded(rows, "fallback", "", null="") if "fallback" in rows else None,
+        fallback=_read_coded(rows, "fallback", "", null="") if "fallback" in rows else None,
         as_of=times.as_of,
-        provenance=_provenance(rows, spec, propensity),
+        provenance=_resolve_provenance(rows, spec, propensity),
         objective=spec.objective,
         limits=spec.limits,
         left_out=left_out,
     )
 
 
-def _users(rows: Rows, spec: LogSpec) -> tuple[I64, list[str]]:
+def _read_users(rows: FileRows, spec: LogSpec) -> tuple[I64, list[str]]:
+    """(n,) codes of the users, and their ids."""
     if "user" not in rows:
-        assert spec.columns.roles["user"].column == ROW  # noqa: S101 -- the only way to have no column
+        assert spec.columns.roles["user"].column == ROW_AS_USER  # noqa: S101 -- the only way to have no column
         return np.arange(rows.n), [str(i) for i in rows.number.tolist()]
     if rows["user"].dtype.is_float():
-        raise rows.fail("user", "holds numbers with a decimal point", "store identifiers as whole numbers or as text")
-    column = texts(rows, "user")
-    rows.refuse(column.is_null().to_numpy(), "user", "no user", rules.FILTER, show=False)
-    code, distinct = codes(column)
+        do = "store identifiers as whole numbers or as text"
+        raise rows.column_error("user", "holds numbers with a decimal point", do)
+    column = read_texts(rows, "user")
+    rows.refuse(column.is_null().to_numpy(), "user", "no user", contract.FILTER_HINT, show=False)
+    code, distinct = encode(column)
     return code, distinct.to_list()
 
 
-def _coded(rows: Rows, role: str, default: str, *, null: str | None = None) -> Coded:
-    """A column of texts; ``default`` where the file has none, ``null`` in place of missing ones (None refuses them)."""
+def _read_coded(rows: FileRows, role: str, default: str, *, null: str | None = None) -> Coded:
+    """A column of few distinct texts.
+
+    Parameters
+    ----------
+    rows
+        The rows of the file.
+    role
+        The column.
+    default
+        What all rows have where the file has no such column.
+    null
+        What stands in place of missing texts; None refuses them.
+    """
     if role not in rows:
         return Coded.constant(default, rows.n)
-    column = texts(rows, role)
+    column = read_texts(rows, role)
     if null is None:
-        rows.refuse(column.is_null().to_numpy(), role, f"no {role}", rules.FILTER, show=False)
+        rows.refuse(column.is_null().to_numpy(), role, f"no {role}", contract.FILTER_HINT, show=False)
     else:
         column = column.fill_null(null)
-    code, distinct = codes(column)
+    code, distinct = encode(column)
     return Coded(code, tuple(distinct.to_list()))
 
 
-def _segments(rows: Rows) -> tuple[I64, Segments]:
+def _read_segments(rows: FileRows) -> tuple[I64, Segments]:
+    """(n,) nodes, and the tree that they point into."""
     roles = [c for c in rows.frame.columns if c.split(".")[0] == "segment"]
     if not roles:
         return np.zeros(rows.n, np.int64), Segments.of([])
-    parts = [_part(rows, role) for role in roles]
-    path = pl.select(pl.concat_str(parts, separator="/")).to_series() if len(parts) > 1 else parts[0]
-    code, distinct = codes(path)
+    columns = [_read_path_part(rows, role) for role in roles]
+    path = pl.select(pl.concat_str(columns, separator="/")).to_series() if len(columns) > 1 else columns[0]
+    code, distinct = encode(path)
     if roles == ["segment"]:
         broken = distinct.str.contains(r"^/|//|/$").to_numpy()[code]
-        rows.refuse(broken, "segment", "a path with an empty part", PART)
+        rows.refuse(broken, "segment", "a path with an empty part", PATH_HINT)
     segments = Segments.of(distinct.to_list())
     node = np.array([segments.index(p) for p in distinct], np.int64)
     return node[code], segments
 
 
-def _part(rows: Rows, role: str) -> pl.Series:
-    column = texts(rows, role)
-    rows.refuse(column.is_null().to_numpy(), role, "no segment", PART, show=False)
+def _read_path_part(rows: FileRows, role: str) -> pl.Series:
+    column = read_texts(rows, role)
+    rows.refuse(column.is_null().to_numpy(), role, "no segment", PATH_HINT, show=False)
     if role == "segment":
         return column
-    rows.refuse((column == "").to_numpy(), role, "an empty segment", PART, show=False)
-    # core.segments.escape, for a column
-    return column.str.replace_all("%", "%25", literal=True).str.replace_all("/", "%2F", literal=True)
+    rows.refuse((column == "").to_numpy(), role, "an empty segment", PATH_HINT, show=False)
+    return escape_parts(column)
 
 
-def _context(rows: Rows, names: tuple[str, ...]) -> F64 | None:
+def _read_context(rows: FileRows, names: tuple[str, ...]) -> F64 | None:
     if not names:
         return None
     context = np.empty((rows.n, len(names)))
     for j, name in enumerate(names):
-        context[:, j] = numbers(rows, f"x.{name}")
+        context[:, j] = read_numbers(rows, f"x.{name}")
         rows.refuse(np.isnan(context[:, j]), f"x.{name}", "no value", "fill it, as in COALESCE(x, 0)", show=False)
     return context
 
 
-def _outcomes(rows: Rows, times: Clock, spec: LogSpec, group: I64, period: I64) -> dict[str, Measured]:
-    found: dict[str, Measured] = {}
+def _read_outcomes(
+    rows: FileRows, times: DecisionTimes, spec: LogSpec, *, group: I64, period: I64
+) -> dict[str, Measured]:
+    """Every outcome of the spec, as far as it is known at ``as_of``.
+
+    Parameters
+    ----------
+    rows
+        The rows of the file.
+    times
+        When they were decided.
+    spec
+        The outcomes, and whether people may come back.
+    group
+        (n,) codes of (user, scope).
+    period
+        (n,) periods.
+    """
+    outcomes: dict[str, Measured] = {}
     for name, measure in spec.measures.items():
-        value, trials = maturity.raw(rows, measure)
-        found[name] = maturity.measured(rows, measure, value, trials, times.age_us)
+        value, trials = read_outcome(rows, measure)
+        outcomes[name] = mature_outcome(rows, measure, value, trials, times.age_us)
         if measure.outcome.absorbing and spec.rejoin == "refuse":
-            at = period if times.decided_at is None else times.decided_at
-            rules.absorbed(rows, value == 1, group, at, measure.outcome.window_us, name)
-    return found
+            time = period if times.decided_at is None else times.decided_at
+            window = measure.outcome.window_us
+            contract.check_absorbed(rows, value == 1, group, time, window=window, outcome=name)
+    return outcomes
 
 
-def _provenance(rows: Rows, spec: LogSpec, propensity: F64 | None) -> Provenance:
-    given = spec.provenance
-    if given in ("logged", "design") and propensity is None:
-        what = f"no column 'propensity', although propensities_are = {given!r}"
+def _resolve_provenance(rows: FileRows, spec: LogSpec, propensity: F64 | None) -> Provenance:
+    provenance = spec.provenance
+    if provenance in ("logged", "design") and propensity is None:
+        what = f"no column 'propensity', although propensities_are = {provenance!r}"
         raise LogError(what, f"{rows.name} [log]", "set [columns] propensity to the column that holds it")
-    return given or ("absent" if propensity is None else "logged")
+    return provenance or ("absent" if propensity is None else "logged")

@@ -12,23 +12,28 @@ from pathlib import Path
 import polars as pl
 
 from tactful.errors import LogError
-from tactful.frames.spec.expressions import one_line
+from tactful.frames.spec.expressions import first_line
 
-WHOLE = "check that the file is whole and of the kind its name says, and that the types fit the spec"
-FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError)
-PARQUET = (".parquet",)
-CSV = (".csv", ".csv.gz")
-NDJSON = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
+CHECK_HINT = "check that the file is whole and of the kind its name says, and that the types fit the spec"
+POLARS_FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError)
+PARQUET_SUFFIXES = (".parquet",)
+CSV_SUFFIXES = (".csv", ".csv.gz")
+NDJSON_SUFFIXES = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
+FILE_SUFFIXES = (*PARQUET_SUFFIXES, *CSV_SUFFIXES, *NDJSON_SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A source that was opened: its lazy frame, the types of its columns, and the path where it is CSV."""
+    """A source that was opened and not read yet."""
 
     name: str
+    """The path, or ``frame``."""
     lazy: pl.LazyFrame
+    """Its rows."""
     schema: pl.Schema
+    """The types of its columns."""
     csv: Path | None = None
+    """The path where it is CSV, whose types are guessed."""
 
     def as_text(self, columns: Iterable[str]) -> Scan:
         """Reads these columns of a CSV file as they are written, so that the id 007 stays 007."""
@@ -48,18 +53,19 @@ def scan(source: str | PathLike[str] | pl.DataFrame | pl.LazyFrame) -> Scan:
     """
     if isinstance(source, pl.DataFrame | pl.LazyFrame):
         lazy = source.lazy()
-        with clean("frame"):
+        with errors_in_one_line("frame"):
             return Scan("frame", lazy, lazy.collect_schema())
     path = Path(source)
     if not path.exists():
         raise LogError("no such file", str(path), "give the path of a log")
-    with clean(str(path)):
-        lazy = _lazy(path)
+    with errors_in_one_line(str(path)):
+        lazy = _open_lazily(path)
         schema = lazy.collect_schema()
-        return Scan(str(path), lazy, schema, path if path.name.lower().endswith(CSV) else None)
+        return Scan(str(path), lazy, schema, path if path.name.lower().endswith(CSV_SUFFIXES) else None)
 
 
-def _lazy(path: Path) -> pl.LazyFrame:
+def _open_lazily(path: Path) -> pl.LazyFrame:
+    """The lazy frame of a file, or of a folder of Parquet files, by its extension."""
     if path.is_dir():
         files = sorted(path.rglob("*.parquet"))
         if not files:
@@ -68,18 +74,18 @@ def _lazy(path: Path) -> pl.LazyFrame:
     name = path.name.lower()
     if not path.stat().st_size:
         raise LogError("the file is empty", str(path), "write the log again")
-    if name.endswith(PARQUET):
+    if name.endswith(PARQUET_SUFFIXES):
         return pl.scan_parquet(path, glob=False)
-    if name.endswith(CSV):
+    if name.endswith(CSV_SUFFIXES):
         # Types are inferred from the whole file: a late odd value is then text that can be named, not a crash.
         return pl.scan_csv(path, infer_schema_length=None, glob=False)
-    if name.endswith(NDJSON):
+    if name.endswith(NDJSON_SUFFIXES):
         return pl.scan_ndjson(escape(str(path)), infer_schema_length=None)
-    raise LogError("unknown kind of file", str(path), f"use one of {', '.join((*PARQUET, *CSV, *NDJSON))}")
+    raise LogError("unknown kind of file", str(path), f"use one of {', '.join(FILE_SUFFIXES)}")
 
 
 @contextmanager
-def clean(where: str, what: str = "cannot be read", do: str = WHOLE) -> Generator[None]:
+def errors_in_one_line(where: str, what: str = "cannot be read", do: str = CHECK_HINT) -> Generator[None]:
     """Errors of polars and of the system as one line that begins with ``where``.
 
     Raises
@@ -89,10 +95,22 @@ def clean(where: str, what: str = "cannot be read", do: str = WHOLE) -> Generato
     """
     try:
         yield
-    except FAILURES as error:
-        raise failure(error, where, what, do) from None
+    except POLARS_FAILURES as error:
+        raise one_line_error(error, where, what, do) from None
 
 
-def failure(error: BaseException, where: str, what: str = "cannot be read", do: str = WHOLE) -> LogError:
-    """The one-line error in place of one of the :data:`FAILURES`."""
-    return LogError(f"{what}: {one_line(error)}", where, do)
+def one_line_error(error: BaseException, where: str, what: str = "cannot be read", do: str = CHECK_HINT) -> LogError:
+    """The error that stands in place of one of the :data:`POLARS_FAILURES`.
+
+    Parameters
+    ----------
+    error
+        What polars or the system raised; its first line is quoted.
+    where
+        The file, or the key of the spec.
+    what
+        What failed.
+    do
+        What to do about it.
+    """
+    return LogError(f"{what}: {first_line(error)}", where, do)

@@ -9,11 +9,11 @@ import polars as pl
 from tactful.core.actions import time_us
 from tactful.core.arrays import I64
 from tactful.errors import SpecError
-from tactful.frames.reading.rows import Rows
+from tactful.frames.reading.rows import FileRows
 
-OFFSET = r"\d{2}:\d{2}.*(?:[zZ]|[+-]\d{2}(?::?\d{2})?)$"
-ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
-NAIVE = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
+OFFSET_PATTERN = r"\d{2}:\d{2}.*(?:[zZ]|[+-]\d{2}(?::?\d{2})?)$"
+ZONED_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
+NAIVE_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 
 
 def check_timezone(name: str, where: str) -> None:
@@ -30,21 +30,21 @@ def check_timezone(name: str, where: str) -> None:
         raise SpecError(f"unknown timezone {name!r}", where, "write it as UTC or Europe/Berlin") from None
 
 
-def instant_us(text: str, timezone: str | None, where: str) -> int:
-    """µs UTC of an ISO time; without offset it is in ``timezone``, or in UTC where none is given.
+def parse_instant_us(text: str, timezone: str | None, where: str) -> int:
+    """µs UTC of an ISO time; without offset it is in ``timezone``, or in UTC where that is None.
 
     Raises
     ------
     SpecError
         The text is not an ISO time.
     """
-    at_us = time_us(text, where)
+    instant_us = time_us(text, where)
     if timezone is None or datetime.fromisoformat(text).tzinfo is not None:
-        return at_us
-    return int(_in_zone(pl.Series([at_us]).cast(pl.Datetime("us")), timezone)[0])
+        return instant_us
+    return int(_to_utc(pl.Series([instant_us]).cast(pl.Datetime("us")), timezone)[0])
 
 
-def times_us(rows: Rows, role: str, timezone: str | None) -> I64:
+def read_times_us(rows: FileRows, role: str, timezone: str | None) -> I64:
     """(n,) µs UTC of a column of times: datetimes, dates, or ISO texts.
 
     A naive time that happens twice when clocks go back is taken as the first of the two.
@@ -57,51 +57,62 @@ def times_us(rows: Rows, role: str, timezone: str | None) -> I64:
     column = rows[role]
     rows.refuse(column.is_null().to_numpy(), role, "no time", "leave these rows out with [log] where", show=False)
     if column.dtype == pl.String:
-        at = _parsed(rows, role, timezone)
+        times = _parse_texts(rows, role, timezone)
     elif column.dtype == pl.Date:
-        at = _zoned(rows, role, column.cast(pl.Datetime("us")), timezone)
+        times = _place(rows, role, column.cast(pl.Datetime("us")), timezone)
     elif isinstance(column.dtype, pl.Datetime):
         column = column.dt.cast_time_unit("us")
-        at = column.to_physical() if column.dtype.time_zone else _zoned(rows, role, column, timezone)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        times = column.to_physical() if column.dtype.time_zone else _place(rows, role, column, timezone)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     else:
         do = 'cast it: { expr = "CAST(seconds * 1000000 AS TIMESTAMP)" } with [log] timezone = "UTC"'
-        raise rows.fail(role, f"holds {column.dtype} where times are expected", do)
-    return at.to_numpy()
+        raise rows.column_error(role, f"holds {column.dtype} where times are expected", do)
+    return times.to_numpy()
 
 
-def _parsed(rows: Rows, role: str, timezone: str | None) -> pl.Series:
+def _parse_texts(rows: FileRows, role: str, timezone: str | None) -> pl.Series:
+    """µs UTC of ISO texts, with offsets or without."""
     text = rows[role].str.strip_chars().str.replace(r"^(\d{4}-\d{2}-\d{2}) ", "${1}T")
-    zoned = text.str.contains(OFFSET)
-    naive = _any_format(text.set(zoned, None), NAIVE, None)
-    at = _any_format(text.set(~zoned, None), ZONED, "UTC").to_physical()
-    rows.refuse(
-        (at.is_null() & naive.is_null()).to_numpy(), role, "not an ISO time", "write it as 2026-11-02T08:00:00Z"
-    )
+    has_offset = text.str.contains(OFFSET_PATTERN)
+    naive = _parse_formats(text.set(has_offset, None), NAIVE_FORMATS, None)
+    times = _parse_formats(text.set(~has_offset, None), ZONED_FORMATS, "UTC").to_physical()
+    unreadable = (times.is_null() & naive.is_null()).to_numpy()
+    rows.refuse(unreadable, role, "not an ISO time", "write it as 2026-11-02T08:00:00Z")
     if naive.null_count() == naive.len():
-        return at
-    return at.zip_with(naive.is_null(), _zoned(rows, role, naive, timezone))
+        return times
+    return times.zip_with(naive.is_null(), _place(rows, role, naive, timezone))
 
 
-def _any_format(text: pl.Series, formats: tuple[str, ...], zone: str | None) -> pl.Series:
+def _parse_formats(text: pl.Series, formats: tuple[str, ...], zone: str | None) -> pl.Series:
     """The first format that fits each text; later formats are tried only where earlier ones failed."""
-    at = text.str.to_datetime(formats[0], time_unit="us", time_zone=zone, strict=False)
+    times = text.str.to_datetime(formats[0], time_unit="us", time_zone=zone, strict=False)
     for format_ in formats[1:]:
-        if at.null_count() > text.null_count():
-            other = text.str.to_datetime(format_, time_unit="us", time_zone=zone, strict=False)
-            at = at.zip_with(at.is_not_null(), other)
-    return at
+        if times.null_count() > text.null_count():
+            retried = text.str.to_datetime(format_, time_unit="us", time_zone=zone, strict=False)
+            times = times.zip_with(times.is_not_null(), retried)
+    return times
 
 
-def _zoned(rows: Rows, role: str, naive: pl.Series, timezone: str | None) -> pl.Series:
-    """µs UTC of naive times, null where there is none."""
-    given = naive.is_not_null()
+def _place(rows: FileRows, role: str, naive: pl.Series, timezone: str | None) -> pl.Series:
+    """µs UTC of naive times in the zone of the spec, null where there is no time.
+
+    Parameters
+    ----------
+    rows, role
+        The rows and the column, for messages.
+    naive
+        (n,) times without offset.
+    timezone
+        Their zone; None refuses them.
+    """
+    present = naive.is_not_null()
     if timezone is None:
         do = 'set [log] timezone = "UTC", or the zone in which they were written'
-        rows.refuse(given.to_numpy(), role, "a time without offset", do)
-    at = _in_zone(naive, timezone or "UTC")
-    rows.refuse((given & at.is_null()).to_numpy(), role, f"a time that {timezone} never had", "map times with offsets")
-    return at
+        rows.refuse(present.to_numpy(), role, "a time without offset", do)
+    times = _to_utc(naive, timezone or "UTC")
+    skipped = (present & times.is_null()).to_numpy()
+    rows.refuse(skipped, role, f"a time that {timezone} never had", "map times with offsets")
+    return times
 
 
-def _in_zone(naive: pl.Series, timezone: str) -> pl.Series:
+def _to_utc(naive: pl.Series, timezone: str) -> pl.Series:
     return naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null").to_physical()

@@ -11,24 +11,21 @@ import polars as pl
 from tactful.errors import SpecError
 
 # polars' own meta.is_row_separable says yes to `a + sum(a)` and cannot answer for `a IN (1, 2)`, so the tree is walked.
-QUOTES = """columns named like an SQL word are written in double quotes, as in "user" = '7'"""
-NODES = frozenset({"Alias", "BinaryExpr", "Cast", "Column", "Function", "Literal", "Ternary"})
-FAMILIES = frozenset({"ListExpr", "Pow", "Sql", "StringExpr", "StructExpr", "TemporalExpr", "Trigonometry"})
-FUNCTIONS = frozenset(
+QUOTES_HINT = """columns named like an SQL word are written in double quotes, as in "user" = '7'"""
+ROW_WISE_NODES = frozenset({"Alias", "BinaryExpr", "Cast", "Column", "Function", "Literal", "Ternary"})
+ROW_WISE_FAMILIES = frozenset({"ListExpr", "Pow", "Sql", "StringExpr", "StructExpr", "TemporalExpr", "Trigonometry"})
+ROW_WISE_FUNCTIONS = frozenset(
     {
         *("Abs", "Atan2", "Ceil", "Coalesce", "Exp", "FillNull", "Floor", "Log", "Log1p", "MaxHorizontal"),
         *("MinHorizontal", "Negate", "NullIf", "Round", "Sign"),
-        *(
-            ("Boolean", b)
-            for b in ("IsFinite", "IsInfinite", "IsIn", "IsNan", "IsNotNan", "IsNotNull", "IsNull", "Not")
-        ),
-        *(("Boolean", b) for b in ("AllHorizontal", "AnyHorizontal", "IsBetween")),
+        *(("Boolean", name) for name in ("IsFinite", "IsInfinite", "IsIn", "IsNan", "IsNotNan", "IsNotNull")),
+        *(("Boolean", name) for name in ("AllHorizontal", "AnyHorizontal", "IsBetween", "IsNull", "Not")),
         ("Bitwise", "CountOnes"),
     }
 )
 
 
-def parse(sql: str, where: str) -> pl.Expr:
+def parse_sql(sql: str, where: str) -> pl.Expr:
     """The expression that a text of SQL stands for.
 
     Raises
@@ -39,8 +36,8 @@ def parse(sql: str, where: str) -> pl.Expr:
     try:
         expr = pl.sql_expr(sql)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise SpecError(f"not an SQL expression: {one_line(error)}", where, f"mend {sql!r}; {QUOTES}") from None
-    if not _row_wise(expr):
+        raise SpecError(f"not an SQL expression: {first_line(error)}", where, f"mend {sql!r}; {QUOTES_HINT}") from None
+    if not _is_row_wise(expr):
         raise SpecError(
             "window functions, aggregates and subqueries are not row-wise",
             where,
@@ -49,30 +46,33 @@ def parse(sql: str, where: str) -> pl.Expr:
     return expr
 
 
-def columns(expr: pl.Expr) -> tuple[str, ...]:
+def root_columns(expr: pl.Expr) -> tuple[str, ...]:
     """The columns that an expression reads, each once."""
     return tuple(dict.fromkeys(expr.meta.root_names()))
 
 
-def one_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of an error of polars or the system."""
-    said = str(error)
-    if isinstance(error, OSError):  # polars adds the path, which is the caller's to name
-        said = error.strerror or said.partition(" (os error")[0]
-    return next((" ".join(line.split()) for line in said.splitlines() if line.strip()), type(error).__name__)[:240]
+    message = str(error)
+    if isinstance(error, OSError):  # polars adds the path, which the caller names
+        message = error.strerror or message.partition(" (os error")[0]
+    return next((" ".join(line.split()) for line in message.splitlines() if line.strip()), type(error).__name__)[:240]
 
 
-def _row_wise(expr: pl.Expr) -> bool:
+def _is_row_wise(expr: pl.Expr) -> bool:
+    """Whether every node of an expression is known to look at one row at a time."""
     if expr.meta.has_multiple_outputs():
         return False
     try:
         tree: Any = json.loads(expr.meta.serialize(format="json"))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # a tree that cannot be shown is not trusted
         return False
-    return all(kind in NODES and (kind != "Function" or _is_row_wise(body)) for kind, body in _nodes(tree))
+    return all(
+        kind in ROW_WISE_NODES and (kind != "Function" or _is_row_wise_function(body)) for kind, body in _walk(tree)
+    )
 
 
-def _nodes(tree: Any) -> Iterator[tuple[str, Any]]:
+def _walk(tree: Any) -> Iterator[tuple[str, Any]]:
     """Every node of a serialised expression: its kind and its body."""
     if isinstance(tree, str):
         yield tree, None
@@ -80,10 +80,11 @@ def _nodes(tree: Any) -> Iterator[tuple[str, Any]]:
     for kind, body in cast("dict[str, Any]", tree).items():
         yield kind, body
         for child in _children(kind, body):
-            yield from _nodes(child)
+            yield from _walk(child)
 
 
 def _children(kind: str, body: Any) -> list[Any]:
+    """The nodes below a node."""
     if kind == "BinaryExpr":
         return [body["left"], body["right"]]
     if kind == "Ternary":
@@ -95,10 +96,12 @@ def _children(kind: str, body: Any) -> list[Any]:
     return list(body["input"]) if kind == "Function" else []
 
 
-def _is_row_wise(body: Any) -> bool:
+def _is_row_wise_function(body: Any) -> bool:
     function: Any = body["function"]
     if isinstance(function, str):
-        return function in FUNCTIONS
+        return function in ROW_WISE_FUNCTIONS
     family, detail = next(iter(cast("dict[str, Any]", function).items()))
     name = detail if isinstance(detail, str) else next(iter(cast("dict[str, Any]", detail)), "")
-    return (family in FAMILIES and name != "ConcatVertical") or family in FUNCTIONS or (family, name) in FUNCTIONS
+    if family in ROW_WISE_FAMILIES and name != "ConcatVertical":
+        return True
+    return family in ROW_WISE_FUNCTIONS or (family, name) in ROW_WISE_FUNCTIONS

@@ -1,4 +1,4 @@
-"""Plain values out of TOML tables: every mistake names its key, what was found and what is expected."""
+"""Typed values out of TOML tables: the message of every mistake names its key, what stands there and what should."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, cast
 from tactful.errors import SpecError
 
 
-def load(path: str | Path) -> dict[str, Any]:
+def load_toml(path: str | Path) -> dict[str, Any]:
     """The tables of a TOML file.
 
     Raises
@@ -33,93 +33,105 @@ def load(path: str | Path) -> dict[str, Any]:
         raise SpecError(f"broken TOML: {error}", str(path), "mend that line") from None
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name most like ``name``, quoted; empty where none is known.
+def find_nearest(name: str, options: Iterable[str]) -> str:
+    """The option that is spelled most like ``name``, quoted; empty where there is no option.
 
-    >>> nearest("usr_id", ["week", "user_id"])
+    >>> find_nearest("usr_id", ["week", "user_id"])
     "'user_id'"
     """
-    options = list(known)
-    close = get_close_matches(name, options, 1, 0.0) or options[:1]
-    return repr(close[0]) if close else ""
+    names = list(options)
+    matches = get_close_matches(name, names, 1, 0.0) or names[:1]
+    return repr(matches[0]) if matches else ""
 
 
-def unknown(what: str, name: str, known: Iterable[str], where: str) -> SpecError:
-    """The error for a name that is not among the known ones."""
-    options = tuple(known)
-    do = f"the nearest known {what} is {nearest(name, options)}" if options else f"there is no {what} to choose from"
+def unknown_name_error(what: str, name: str, options: Iterable[str], where: str) -> SpecError:
+    """The error for a name that is not among the options.
+
+    Parameters
+    ----------
+    what
+        What is named, such as ``key`` or ``action``.
+    name
+        The name that was given.
+    options
+        The names that exist; the message suggests the nearest of them.
+    where
+        The place in the spec.
+    """
+    names = tuple(options)
+    do = f"the nearest known {what} is {find_nearest(name, names)}" if names else f"there is no {what} to choose from"
     return SpecError(f"unknown {what} {name!r}", where, do)
 
 
-def table(raw: object, where: str, keys: Sequence[str] | None = None) -> dict[str, Any]:
-    """A table, with no key but ``keys``."""
+def wrong_value_error(expectation: str, raw: object, where: str) -> SpecError:
+    """The error for a value of another kind than is expected."""
+    return SpecError(f"expected {expectation}, found {_describe(raw)}", where, "correct the value")
+
+
+def read_table(raw: object, where: str, keys: Sequence[str] | None = None) -> dict[str, Any]:
+    """A table; where ``keys`` are given, it may have no other."""
     if not isinstance(raw, Mapping):
-        raise expected("a table", raw, where)
-    plain = {str(key): value for key, value in cast("Mapping[Any, Any]", raw).items()}
+        raise wrong_value_error("a table", raw, where)
+    entries = {str(key): value for key, value in cast("Mapping[Any, Any]", raw).items()}
     if keys is not None:
-        for key in plain:
+        for key in entries:
             if key not in keys:
-                raise unknown("key", key, keys, where)
-    return plain
+                raise unknown_name_error("key", key, keys, where)
+    return entries
 
 
-def text(raw: object, where: str) -> str:
+def read_text(raw: object, where: str) -> str:
     """A text that is not empty."""
     if not isinstance(raw, str) or not raw:
-        raise expected("a text", raw, where)
+        raise wrong_value_error("a text", raw, where)
     return raw
 
 
-def number(raw: object, where: str, *, least: float = -math.inf) -> float:
-    """A finite number of at least ``least``; true and false are none."""
+def read_number(raw: object, where: str, *, minimum: float = -math.inf) -> float:
+    """A finite number of at least ``minimum``; true and false are no numbers."""
     if isinstance(raw, bool) or not isinstance(raw, int | float):
-        raise expected("a number", raw, where)
-    if not math.isfinite(raw) or raw < least:
-        raise expected(
-            "a finite number" if least == -math.inf else f"a finite number of at least {least:g}", raw, where
-        )
+        raise wrong_value_error("a number", raw, where)
+    if not math.isfinite(raw) or raw < minimum:
+        bound = "" if minimum == -math.inf else f" of at least {minimum:g}"
+        raise wrong_value_error(f"a finite number{bound}", raw, where)
     return float(raw)
 
 
-def whole(raw: object, where: str) -> int:
+def read_integer(raw: object, where: str) -> int:
     """A whole number."""
     if isinstance(raw, bool) or not isinstance(raw, int):
-        raise expected("a whole number", raw, where)
+        raise wrong_value_error("a whole number", raw, where)
     return raw
 
 
-def flag(raw: object, where: str) -> bool:
+def read_flag(raw: object, where: str) -> bool:
     """True or false."""
     if not isinstance(raw, bool):
-        raise expected("true or false", raw, where)
+        raise wrong_value_error("true or false", raw, where)
     return raw
 
 
-def items(raw: object, where: str, what: str = "a list") -> list[Any]:
-    """A list."""
+def read_list(raw: object, where: str, expectation: str = "a list") -> list[Any]:
+    """A list; ``expectation`` says in the message what it should hold."""
     if not isinstance(raw, list | tuple):
-        raise expected(what, raw, where)
+        raise wrong_value_error(expectation, raw, where)
     return list(cast("Sequence[Any]", raw))
 
 
-def choice(raw: object, options: Sequence[str], where: str) -> str:
+def read_choice(raw: object, options: Sequence[str], where: str) -> str:
     """One of ``options``."""
     if not isinstance(raw, str) or raw not in options:
-        raise expected("one of " + ", ".join(options), raw, where)
+        raise wrong_value_error("one of " + ", ".join(options), raw, where)
     return raw
 
 
-def moment(raw: object, where: str) -> str:
-    """The ISO text of a date or a time, which TOML may hold as such."""
-    return raw.isoformat() if isinstance(raw, date) else text(raw, where)
+def read_moment(raw: object, where: str) -> str:
+    """The ISO text of a date or a time, which TOML may also hold as such."""
+    return raw.isoformat() if isinstance(raw, date) else read_text(raw, where)
 
 
-def expected(what: str, raw: object, where: str) -> SpecError:
-    """The error for a value of another kind."""
-    return SpecError(f"expected {what}, found {_described(raw)}", where, "correct the value")
-
-
-def _described(raw: object) -> str:
+def _describe(raw: object) -> str:
+    """A value and its kind, as messages show them."""
     kinds: list[tuple[type | tuple[type, ...], str]] = [
         (bool, "true or false"),
         (str, "a text"),
@@ -129,5 +141,5 @@ def _described(raw: object) -> str:
         ((date, time), "a time"),
     ]
     kind = next((name for type_, name in kinds if isinstance(raw, type_)), type(raw).__name__)
-    shown = repr(raw) if not isinstance(raw, date | time) else raw.isoformat()
-    return f"{shown if len(shown) < 60 else shown[:57] + '...'} ({kind})"
+    literal = repr(raw) if not isinstance(raw, date | time) else raw.isoformat()
+    return f"{literal if len(literal) < 60 else literal[:57] + '...'} ({kind})"
