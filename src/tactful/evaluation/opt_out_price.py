@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
 
-from tactful.core.arrays import F64, I64, Bool
+from tactful.core.arrays import F64, I64
 from tactful.core.log import Log
 from tactful.core.outcomes import Objective
 from tactful.errors import LogError, NothingToSayError, SpecError
+from tactful.evaluation.user_histories import UserHistories
 
-SHARE_KNOWN = 0.99
-LONGEST = 26
+MAX_HORIZON = 26  # periods
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """The price of one opt-out in units of the objective, with an interval by user.
-
-    ``after`` is the mean per period that opted-out users were taken to bring; ``assumed`` where the log could not say.
-    """
+    """The price of one opt-out in units of the objective."""
 
     value: float
+    """What is lost with one opted-out user over the horizon."""
     se: float
+    """Standard error with the rows of a user as one observation."""
     low: float
+    """Lower end of the two-sided interval, which is asymptotic in users."""
     high: float
+    """Upper end of the interval."""
     horizon: int
+    """Periods after the decision that count."""
     discount: float
+    """γ, per period."""
     after: float
+    """What opted-out users were taken to bring per period, on average over the horizon."""
     assumed: bool
+    """Whether ``after`` was given rather than estimated from the log."""
     opt_outs: int
+    """Opt-outs in the log."""
 
 
 def opt_out_price(
@@ -44,11 +49,11 @@ def opt_out_price(
     objective: Objective | None = None,
     level: float = 0.95,
 ) -> Price:
-    """V = Σ_t γ^t S(t)(ȳ_subscribed(t) − ȳ_after(t)), t = 1 … horizon periods after the decision.
+    """Estimate V = Σ_t γ^t S(t)(ȳ_subscribed(t) − ȳ_after(t)), t = 1 … horizon periods after the decision.
 
-    S and ȳ_subscribed are those of users of the same segments as the opted-out ones, who were subscribed at a decision
-    that did not end it; a period without a row brings nothing. ȳ_after is what rows after an opt-out (and its window)
-    say. The interval is by user, asymptotic.
+    S(t) is the share still subscribed after t periods and ȳ_subscribed(t) what they bring, among users of the same
+    segments as the opted-out ones, who were subscribed at a decision that did not end it. A period without a row brings
+    nothing. ȳ_after(t) is what rows after an opt-out (and its window) say. The interval is by user, asymptotic.
 
     Parameters
     ----------
@@ -63,6 +68,13 @@ def opt_out_price(
         after their opt-out, as most have not. 0 gives an upper bound of the price where they bring anything.
     objective
         That of the log by default; absorbing outcomes in it are left out.
+    level
+        Of the two-sided interval.
+
+    Returns
+    -------
+    Price
+        Consistent where opted-out users would have gone on like subscribed users of their segment.
 
     Raises
     ------
@@ -72,141 +84,127 @@ def opt_out_price(
         A horizon, discount or level that is none, or no other outcome in the objective.
     NothingToSayError
         No opt-out is known, no user was seen that long, or nothing tells what opted-out users bring.
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> log = tt.World().simulate(500, 6, seed=1).log
+    >>> price = tt.opt_out_price(log, 3, after=0.0, objective=tt.Objective({"engaged": 1.0}))
+    >>> price.opt_outs, price.low < price.value < price.high, price.assumed
+    (24, True, True)
     """
     if horizon < 1 or not 0 < discount <= 1 or not 0 < level < 1:
         raise SpecError("no horizon, discount or level", "opt_out_price", "give periods from 1 on, and shares")
-    panel = _Panel.of(log, _reward(log, objective or log.objective))
-    if not panel.left.size:
+    histories = UserHistories.from_log(log, _reward(log, objective or log.objective))
+    if not histories.opt_outs.size:
         raise NothingToSayError("no opt-out is known", "price", "wait, or use the rows of more users")
-    if not panel.after.any() and after is None:
+    if not histories.opted_out.any() and after is None:
         raise NothingToSayError(
             "no rows of users after their opt-out, so nobody knows what they bring",
             "price",
             "give after=…, per period; 0 gives an upper bound of the price",
         )
-    value, influence, mean = _estimate(panel, horizon, discount, after)
-    total = np.bincount(panel.user, influence, panel.users)
-    active = np.count_nonzero(np.bincount(panel.user, minlength=panel.users))
+    value, influence, mean_after = _estimate(histories, horizon, discount, after)
+    total = np.bincount(histories.user, influence, histories.users)
+    active = np.count_nonzero(np.bincount(histories.user, minlength=histories.users))
     se = float(np.sqrt(active / max(active - 1, 1) * np.sum(total**2)))
     reach = float(stdtrit(max(active - 1, 1), (1 + level) / 2)) * se
-    return Price(value, se, value - reach, value + reach, horizon, discount, mean, after is not None, panel.left.size)
+    return Price(
+        value=value,
+        se=se,
+        low=value - reach,
+        high=value + reach,
+        horizon=horizon,
+        discount=discount,
+        after=mean_after,
+        assumed=after is not None,
+        opt_outs=histories.opt_outs.size,
+    )
 
 
 def price_of_log(log: Log) -> Price | None:
-    """The price over half of the log's periods (26 at most), an upper bound where nothing is known after; or None."""
+    """The price over half of the log's periods (26 at most); None where there is none to be had.
+
+    It is an upper bound where the log does not say what opted-out users bring.
+    """
     if not log.n:
         return None
     periods = int(np.ptp(log.period))
-    for after in (None, 0.0):
+    for assumed in (None, 0.0):
         try:
-            return opt_out_price(log, min(max(periods // 2, 1), LONGEST), after=after)
+            return opt_out_price(log, min(max(periods // 2, 1), MAX_HORIZON), after=assumed)
         except (LogError, SpecError, NothingToSayError):
             continue
     return None
 
 
 def _reward(log: Log, objective: Objective) -> F64:
-    absorbing = [o for o, m in log.outcomes.items() if m.spec.absorbing]
+    """(n,) the objective without its absorbing outcomes."""
+    absorbing = [name for name, measured in log.outcomes.items() if measured.spec.absorbing]
     if not absorbing:
         raise LogError("no absorbing outcome", "[outcomes]", "mark the opt-out with absorbing = true")
     objective.check(log.outcomes)
-    kept = Objective({o: v for o, v in objective.values.items() if o not in absorbing})
-    if not kept.outcomes:
+    value = Objective({name: v for name, v in objective.values.items() if name not in absorbing})
+    if not value.outcomes:
         raise SpecError("nothing but opt-outs has a value", "[objective]", "say what is wanted, such as engaged = 1.0")
-    return log.reward(kept)
+    return log.reward(value)
 
 
-class _Panel(NamedTuple):
-    """Rows by user and period.
-
-    ``y`` (n,) rewards, 0 where unknown; ``subscribed``, ``after`` (n,) rows up to, and a window after, an opt-out;
-    ``stays`` (n,) subscribed rows after which the user surely stayed; ``left`` the rows of opt-outs; ``last`` the last
-    period whose rewards are known.
-    """
-
-    user: I64
-    period: I64
-    segment: I64
-    y: F64
-    subscribed: Bool
-    after: Bool
-    stays: Bool
-    left: I64
-    last: int
-    users: int
-
-    @classmethod
-    def of(cls, log: Log, reward: F64) -> _Panel:
-        order = np.lexsort((log.period, log.user))
-        at = log.period if log.decided_at is None else log.decided_at
-        absorbing = [m for m in log.outcomes.values() if m.spec.absorbing]
-        came = np.logical_or.reduce([m.value == 1 for m in absorbing])
-        never = np.iinfo(np.int64).max
-        first, until = np.full(log.user_key.size, never), np.full(log.user_key.size, never)
-        np.minimum.at(first, log.user[came], at[came])
-        window = 0 if log.decided_at is None else max(m.spec.window_us for m in absorbing)
-        until[first < never] = first[first < never] + window
-        subscribed, past = at <= first[log.user], at > until[log.user]
-        known = np.logical_and.reduce([m.known for m in absorbing])
-        left = came & (at == first[log.user])
-        settled = ~np.isnan(reward)
-        count, sure = np.bincount(log.period - log.period.min()), np.bincount((log.period - log.period.min())[settled])
-        enough = np.flatnonzero(sure >= SHARE_KNOWN * count[: sure.size]) if sure.size else sure
-        last = int(log.period.min()) + int(enough.max(initial=-1))
-        rows = (log.user, log.period, log.segment, np.nan_to_num(reward), subscribed, past, subscribed & known & ~came)
-        sorted_rows = (x[order] for x in rows)
-        return cls(*sorted_rows, np.flatnonzero(left[order]), last, log.user_key.size)  # type: ignore[call-arg]
-
-
-def _estimate(panel: _Panel, horizon: int, discount: float, after: float | None) -> tuple[float, F64, float]:
+def _estimate(
+    histories: UserHistories, horizon: int, discount: float, assumed: float | None
+) -> tuple[float, F64, float]:
     """The price, the influence (n,) of each row on it, and the mean taken for opted-out users."""
-    nodes, group = np.unique(panel.segment, return_inverse=True)
-    counted = panel.stays & (panel.period + horizon <= panel.last)
-    gone = np.bincount(group[panel.left], minlength=nodes.size)
-    if np.any((gone > 0) & (np.bincount(group[counted], minlength=nodes.size) == 0)):
-        group, gone = np.zeros_like(group), np.array([panel.left.size])
-    if not counted.any():
-        do = "choose a shorter one, or wait for more periods"
-        raise NothingToSayError(f"no user was seen {horizon} periods after a decision", "horizon", do)
-    share, g = gone / gone.sum(), gone.size
-    span = int(panel.period.max() - panel.period.min()) + horizon + 1
-    key = panel.user * span + panel.period - panel.period.min()
-    influence, by_group, means = np.zeros(panel.user.size), np.zeros(g), list[float]()
+    group, opt_outs = _groups(histories, horizon)
+    share, groups = opt_outs / opt_outs.sum(), opt_outs.size
+    span = int(histories.period.max() - histories.period.min()) + horizon + 1
+    user_period = histories.user * span + histories.period - histories.period.min()
+    influence, by_group, means = np.zeros(histories.user.size), np.zeros(groups), list[float]()
     for t in range(1, horizon + 1):
         weight = discount**t
-        mean, rows, own = _after(panel, key, t, after)
+        mean, rows, row_influence = _after_opt_out(histories, user_period, t, assumed)
         means.append(mean)
-        seen = np.flatnonzero(panel.stays & (panel.period + t <= panel.last))
-        later = _at(key, key[seen] + t, panel.subscribed)
-        size = np.maximum(np.bincount(group[seen], minlength=g), 1)
-        there = later >= 0
-        brought = np.where(there, panel.y[later] - mean, 0.0)
-        average = np.bincount(group[seen], brought, g) / size
-        present = np.bincount(group[seen], there.astype(np.float64), g) / size
+        start = np.flatnonzero(histories.stays & (histories.period + t <= histories.last))
+        later = histories.find(user_period, user_period[start] + t, histories.subscribed)
+        start_group, active = group[start], later >= 0
+        size = np.maximum(np.bincount(start_group, minlength=groups), 1)
+        gain = np.where(active, histories.reward[later] - mean, 0.0)
+        average = np.bincount(start_group, gain, groups) / size
+        active_share = np.bincount(start_group, active.astype(np.float64), groups) / size
         by_group += weight * average
-        of = group[seen]
-        influence[seen] += weight * share[of] * (brought - average[of]) / size[of]
-        influence[rows] -= weight * float(share @ present) * own
+        influence[start] += weight * share[start_group] * (gain - average[start_group]) / size[start_group]
+        influence[rows] -= weight * float(share @ active_share) * row_influence
     value = float(share @ by_group)
-    influence[panel.left] += (by_group[group[panel.left]] - value) / panel.left.size
+    influence[histories.opt_outs] += (by_group[group[histories.opt_outs]] - value) / histories.opt_outs.size
     return value, influence, float(np.mean(means))
 
 
-def _after(panel: _Panel, key: I64, t: int, given: float | None) -> tuple[float, I64, F64]:
+def _groups(histories: UserHistories, horizon: int) -> tuple[I64, I64]:
+    """(n,) the segment of each row and (g,) the opt-outs in it; one group where a segment has nobody to compare with.
+
+    Raises
+    ------
+    NothingToSayError
+        No user was followed over the horizon.
+    """
+    nodes, group = np.unique(histories.segment, return_inverse=True)
+    followed = histories.stays & (histories.period + horizon <= histories.last)
+    opt_outs = np.bincount(group[histories.opt_outs], minlength=nodes.size)
+    if not followed.any():
+        do = "choose a shorter one, or wait for more periods"
+        raise NothingToSayError(f"no user was seen {horizon} periods after a decision", "horizon", do)
+    if np.any((opt_outs > 0) & (np.bincount(group[followed], minlength=nodes.size) == 0)):
+        return np.zeros_like(group), np.array([histories.opt_outs.size])
+    return group, opt_outs
+
+
+def _after_opt_out(histories: UserHistories, user_period: I64, t: int, assumed: float | None) -> tuple[float, I64, F64]:
     """What users bring t periods after their opt-out, the rows of those opt-outs, and their influence on it."""
-    nobody = np.zeros(0, np.int64)
-    if given is not None:
-        return given, nobody, np.zeros(0)
-    seen = panel.left[panel.period[panel.left] + t <= panel.last]
-    if not seen.size:
+    if assumed is not None:
+        return assumed, np.zeros(0, np.int64), np.zeros(0)
+    rows = histories.opt_outs[histories.period[histories.opt_outs] + t <= histories.last]
+    if not rows.size:
         raise NothingToSayError(f"nobody was seen {t} periods after an opt-out", "horizon", "choose a shorter one")
-    later = _at(key, key[seen] + t, panel.after)
-    brought = np.where(later >= 0, panel.y[later], 0.0)
-    mean = float(brought.mean())
-    return mean, seen, (brought - mean) / seen.size
-
-
-def _at(key: I64, wanted: I64, allowed: Bool) -> I64:
-    """(m,) the row of each wanted (user, period), −1 where there is none that is allowed."""
-    at = np.minimum(np.searchsorted(key, wanted), key.size - 1)
-    return np.where((key[at] == wanted) & allowed[at], at, -1)
+    later = histories.find(user_period, user_period[rows] + t, histories.opted_out)
+    reward = np.where(later >= 0, histories.reward[later], 0.0)
+    mean = float(reward.mean())
+    return mean, rows, (reward - mean) / rows.size
