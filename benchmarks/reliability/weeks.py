@@ -5,7 +5,8 @@ Run: python benchmarks/reliability/weeks.py            (4 weeks of 6,000 users; 
 Every week: decide in batches, live through the week in the World, post outcomes late, twice and out of order; join the
 journal into a log, fit, publish into the folder that the service watches, and go on once the new policy is live. At the
 end the whole log must pass `tactful check` without a warning or an error, and the last policy must be worth more in the
-World than the first, uniform one: on other people, over eight weeks, with common random numbers.
+World than the first, uniform one: on other people, over eight weeks, with common random numbers. Two weeks of 1,500
+users teach too little for that: the small run asks only that the last policy is not worse by two standard errors.
 """
 
 from __future__ import annotations
@@ -208,7 +209,7 @@ def main(small: bool, seed: int) -> bool:
         odd = check(folder)
     value, se = gain(world, policy, 2000 if small else 20_000, seed + 1)
     print(f"the last policy is worth {value:+.4f} ± {se:.4f} of the objective a user and week over the first")
-    return not odd and value > 2 * se
+    return not odd and value > (-2 if small else 2) * se
 
 
 if __name__ == "__main__":
