@@ -24,11 +24,13 @@ def normal(seed, row, lane):
 @helper
 def log_gamma_draw(shape, seed, row, lane):
     """The logarithm of a Gamma(shape, 1) variate, safe for tiny shapes. Reference: Marsaglia & Tsang 2000."""
+    # A shape below 1 is raised by 1, and the draw multiplied by u^(1/shape).
     boost = 0.0
     if shape < 1.0:
         u, _ = two_uniforms(seed, row, lane)
         boost = np.log(u) / shape
         shape += 1.0
+    # v = (1 + cx)³ of a normal x is accepted with the ratio of the densities; the variate is d·v.
     d = shape - 1.0 / 3.0
     c = 1.0 / np.sqrt(9.0 * d)
     while True:
@@ -50,6 +52,7 @@ def beta(alpha, beta, seed, stream, out):
     for i in range(m):
         lane = stream * ATTEMPTS * np.uint64(1 << 20) + np.uint64(i) * ATTEMPTS
         for c in range(cells):
+            # X / (X + Y) of two Gamma variates.
             x = log_gamma_draw(alpha[c], seed, np.uint64(2 * c), lane)
             y = log_gamma_draw(beta[c], seed, np.uint64(2 * c + 1), lane)
             out[i, c] = 1.0 / (1.0 + np.exp(y - x))
@@ -82,6 +85,7 @@ def wins(utility, out):
     out[:] = 0.0
     for node in range(s):
         for i in range(m):
+            # The best utility, how many actions reach it, and an equal part for each of them.
             best = utility[node, i, 0]
             for a in range(k):
                 if utility[node, i, a] > best:

@@ -45,25 +45,28 @@ def by_cell(context, value, weight, cell, units, limit, block, out):
     cells, D = out.shape[0], f + 2
     z = np.empty((block, D))
     product = np.empty((D, D))
-    end = np.empty(cells + 1, np.int64)
+    end = np.empty(cells + 1, np.int64)  # where the next row of each cell goes; in the end, where the cell ends
     for first in range(0, n, block):
         last = min(first + block, n)
+        # A counting sort: how many rows of the block each cell has, and where its rows start.
         end[:] = 0
         for row in range(first, last):
             if cell[row] >= 0:
                 end[cell[row] + 1] += 1
         for c in range(cells):
             end[c + 1] += end[c]
+        # √w z of every row, at the place of its cell.
         for row in range(first, last):
             c = cell[row]
             if c >= 0:
-                at = end[c]
+                place = end[c]
                 end[c] += 1
                 w = 1.0 if weight.size == 0 else np.sqrt(weight[row])
-                z[at, 0] = w
+                z[place, 0] = w
                 for j in range(f):
-                    z[at, j + 1] = w * standard(context[row, j], units[CENTRE, j], units[INVERSE, j], limit)
-                z[at, f + 1] = w * value[row]
+                    z[place, j + 1] = w * standard(context[row, j], units[CENTRE, j], units[INVERSE, j], limit)
+                z[place, f + 1] = w * value[row]
+        # The product over the rows of each cell.
         low = 0
         for c in range(cells):
             if end[c] > low:
@@ -81,6 +84,7 @@ def repeats(user, users, cell, cells, out_group, out_count):
     Groups are numbered by user, then by first appearance; ``out_count`` (1,) says how many there are.
     """
     n = user.size
+    # The rows in the order of their users, by a counting sort.
     start = np.zeros(users + 1, np.int64)
     order = np.empty(n, np.int64)
     for row in range(n):
@@ -90,7 +94,8 @@ def repeats(user, users, cell, cells, out_group, out_count):
     for row in range(n):
         order[start[user[row]]] = row
         start[user[row]] += 1
-    seen = np.zeros(cells, np.int64)
+    # User by user: the rows of each cell are counted, cells with several get the next number, and all is cleared.
+    rows_in_cell = np.zeros(cells, np.int64)
     group = np.full(cells, -1)
     groups = 0
     low = 0
@@ -98,18 +103,18 @@ def repeats(user, users, cell, cells, out_group, out_count):
         high = start[u]
         for i in range(low, high):
             if cell[order[i]] >= 0:
-                seen[cell[order[i]]] += 1
+                rows_in_cell[cell[order[i]]] += 1
         for i in range(low, high):
             c = cell[order[i]]
             out_group[order[i]] = -1
-            if c >= 0 and seen[c] > 1:
+            if c >= 0 and rows_in_cell[c] > 1:
                 if group[c] < 0:
                     group[c] = groups
                     groups += 1
                 out_group[order[i]] = group[c]
         for i in range(low, high):
             if cell[order[i]] >= 0:
-                seen[cell[order[i]]] = 0
+                rows_in_cell[cell[order[i]]] = 0
                 group[cell[order[i]]] = -1
         low = high
     out_count[0] = groups
@@ -141,9 +146,11 @@ def working(context, value, size, cell, units, theta, limit, link, out_weight, o
         c = cell[row]
         if c < 0:
             continue
+        # The linear predictor η.
         eta = theta[c, 0]
         for j in range(f):
             eta += theta[c, j + 1] * standard(context[row, j], units[CENTRE, j], units[INVERSE, j], limit)
+        # Mean, curvature and log density; the exponential is of −|η|, which cannot overflow.
         y, t = value[row], size[row]
         if link == 0:
             e = np.exp(-abs(eta))
@@ -154,6 +161,7 @@ def working(context, value, size, cell, units, theta, limit, link, out_weight, o
             mean = t * np.exp(min(eta, 300.0))
             w = mean
             out_value[row] = y * eta - mean
+        # The step as a weighted regression of the working response.
         w = max(w, 1e-9 * t)
         out_weight[row] = w
         out_residual[row] = y - mean
