@@ -46,7 +46,7 @@ def evaluate(
     ----------
     log
         Decisions with propensities. Rows of the arm ``control`` are left out, and so are those that a policy was
-        fitted on; where none is left, all are used and the verdict is ``in-sample``.
+        fitted on; where none is left, all are used and the estimates are ``in-sample``.
     policy, baseline
         A policy, its folder, ``uniform``, ``logging`` (weights 1) or ``always:ACTION``.
     objective
@@ -54,17 +54,17 @@ def evaluate(
     level
         Of the intervals, two-sided.
     estimators
-        Which: ``ips``, ``snips``, ``dm``, ``dr``, ``sndr``, and ``clipped-ips``, ``switch-dr``, ``dros``, whose
-        parameter SLOPE++ chooses, and ``mips``: these trade bias for variance, their intervals leave the bias out,
+        Names: ``ips``, ``snips``, ``dm``, ``dr``, ``sndr``; and ``clipped-ips``, ``switch-dr``, ``dros``, whose
+        parameter SLOPE++ chooses, and ``mips``. These four trade bias for variance: their intervals leave the bias out,
         and so they are at best weak.
     intervals
-        Also give bootstrap and finite-sample intervals beside cluster-t.
+        Whether to give bootstrap and finite-sample intervals beside cluster-t.
     reward_model
         What the direct method and the doubly robust estimators expect of actions, fitted on other users:
         ``Conjugate()`` by default, another of tactful's models, or any regressor with ``fit(X, y)`` and ``predict(X)``
         (``evaluation.reward_models``).
     banding
-        Where the bands of ``mips`` begin; parts of the day, low and high frequencies by default.
+        Where the bands of ``mips`` begin: by default at parts of the day, for low and high frequencies.
     horizon
         Also estimate, under ``sequential``, what users earn over so many periods when sends change them.
     state
@@ -76,47 +76,60 @@ def evaluate(
     Evaluation
         The estimates of the policy, the baseline and their paired difference, for every outcome and the
         objective. The estimates are one-step: they hold at the states that logging brought about, and say so where
-        sends can tire users.
+        sends can tire users. IPS is unbiased where propensities are right and logging could take every action that the
+        policy takes; DR also where the reward model is right.
 
     Raises
     ------
     NothingToSayError
         No propensities, no mature outcome, no row but control's, or a single user.
-    PolicyError, PolicyFormatError, SpecError
-        A policy cannot be loaded or has other actions than the log; a state that is not in the log, or a horizon that
-        is longer.
+    PolicyError, PolicyFormatError
+        A policy cannot be loaded, or has other actions than the log.
+    SpecError
+        An unknown estimator, a state that is not in the log, or a horizon that is longer than the log.
+    LogError
+        With a horizon: the log has several scopes, or nobody was followed for so long.
+
+    References
+    ----------
+    Dudík, Langford & Li 2011 (DR); Swaminathan & Joachims 2015 (SNIPS); ``docs/evaluation.md``.
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> log = tt.World().simulate(2000, 4, seed=1).log
+    >>> result = tt.evaluate(log, "uniform", objective=tt.Objective({"engaged": 1.0}))
+    >>> gain = result["difference", "engaged", "snips"]
+    >>> gain.low < gain.value < gain.high, gain.interval, gain.verdict
+    (True, 'cluster-t', 'ok')
     """
     names = check_names(estimators)
     if state is not None and horizon is None:
         raise SpecError("a state without a horizon", "state", "say over how many periods, such as horizon = 4")
     analysis = AnalysisSet.build(log, (policy, baseline), objective=objective)
     analysis.check_users()
-    rows, estimands = analysis.log, list(analysis.estimands.values())
-    if not any(analysis.known(estimand).any() for estimand in estimands):
+    if not any(analysis.known(estimand).any() for estimand in analysis.estimands.values()):
         raise NothingToSayError("no outcome is mature yet", "outcomes", "wait, or set a later [log] as_of")
     sequential = None
     if horizon is not None:
-        sequential = evaluate_sequentially(analysis, horizon, states(rows, state), level=level)
+        sequential = evaluate_sequentially(analysis, horizon, states(analysis.log, state), level=level)
     comparison = Comparison.build(analysis, names, level=level, reward_model=reward_model, banding=banding)
+    estimates = _compare(comparison)
+    by_segment = {path: _compare(comparison, rows) for path, rows in _rows_by_segment(analysis.log)}
+    by_period, scarce = _rows_by_period(analysis.log)
     notes = [TIRING] if analysis.can_tire else []
-    by_period, few = _by_period(rows.period)
-    if few:
-        notes.append(f"by_period: {few:,} periods with too few rows for any estimate are left out")
-
-    def compare(part: I64 | None = None) -> list[EstimateRow]:
-        return [row for estimand in estimands for row in comparison.compare(estimand, part)]
-
-    target, base = analysis.policies
+    if scarce:
+        notes.append(f"by_period: {scarce:,} periods with too few rows for any estimate are left out")
     return Evaluation(
-        n=rows.n,
-        users=rows.users,
-        target=target.version,
-        baseline=base.version,
+        n=analysis.log.n,
+        users=analysis.log.users,
+        target=analysis.policies[0].version,
+        baseline=analysis.policies[1].version,
         level=level,
-        estimates=compare(),
-        by_segment={path: compare(part) for path, part in _by_segment(rows)},
-        by_period={period: compare(part) for period, part in by_period.items()},
-        intervals=[row for e in estimands for row in further_intervals(comparison, e)] if intervals else [],
+        estimates=estimates,
+        by_segment=by_segment,
+        by_period={period: _compare(comparison, rows) for period, rows in by_period.items()},
+        intervals=further_intervals(comparison) if intervals else [],
         left_out=analysis.left_out,
         notes=notes,
         sequential=sequential,
@@ -124,19 +137,24 @@ def evaluate(
     )
 
 
-def _by_period(period: I64) -> tuple[dict[int, I64], int]:
-    """The rows of each period, where there are several, and the number of periods with too few rows."""
-    periods, count = np.unique(period, return_counts=True)
-    if periods.size < 2:
-        return {}, 0
-    large = periods[count >= REFUSE_ESS]
-    return {int(p): np.flatnonzero(period == p) for p in large}, periods.size - large.size
+def _compare(comparison: Comparison, rows: I64 | None = None) -> list[EstimateRow]:
+    """Every estimand by every estimator on some rows (m,) of the analysis set, by default on all."""
+    return [row for estimand in comparison.analysis.estimands.values() for row in comparison.compare(estimand, rows)]
 
 
-def _by_segment(log: Log) -> Iterator[tuple[str, I64]]:
+def _rows_by_segment(log: Log) -> Iterator[tuple[str, I64]]:
     """Each segment's path and rows, where there is more than one segment."""
     order = np.argsort(log.segment, kind="stable")
     nodes, starts = np.unique(log.segment[order], return_index=True)
     if nodes.size > 1:
         for node, rows in zip(nodes, np.split(order, starts[1:]), strict=True):
             yield log.segments.paths[node], rows
+
+
+def _rows_by_period(log: Log) -> tuple[dict[int, I64], int]:
+    """The rows of each period, where there are several, and the number of periods with too few rows."""
+    periods, count = np.unique(log.period, return_counts=True)
+    if periods.size < 2:
+        return {}, 0
+    large = periods[count >= REFUSE_ESS]
+    return {int(period): np.flatnonzero(log.period == period) for period in large}, periods.size - large.size

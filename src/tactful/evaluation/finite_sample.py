@@ -67,11 +67,16 @@ class DeclaredBounds(NamedTuple):
         return ""
 
 
-def further_intervals(comparison: Comparison, estimand: Estimand) -> Iterator[IntervalRow]:
-    """Intervals beside cluster-t for the target and the baseline, where their estimates are not refused.
+def further_intervals(comparison: Comparison) -> list[IntervalRow]:
+    """Intervals beside cluster-t, of every estimand for the target and the baseline, where estimates are not refused.
 
     Bootstrap intervals are around SNIPS and DR, betting and empirical Bernstein intervals around IPS.
     """
+    estimands = comparison.analysis.estimands.values()
+    return [interval for estimand in estimands for interval in _intervals(comparison, estimand)]
+
+
+def _intervals(comparison: Comparison, estimand: Estimand) -> Iterator[IntervalRow]:
     analysis, log = comparison.analysis, comparison.analysis.log
     rows = np.flatnonzero(analysis.known(estimand))
     if not rows.size:
