@@ -136,12 +136,12 @@ def report_decide(count: int) -> None:
     pmf = np.random.default_rng(7).dirichlet(np.full(actions.k, 0.3), len(tree))
     decider = Decider(tt.Table.of(actions, tree, pmf, tt.Terms(uniform=0.03)))
     users = [f"u-{i:07d}" for i in range(count)]
-    bare = bare_decision(users, PERIOD, actions.k)
+    decide_bare = bare_decision(users, PERIOD, actions.k)
     times: dict[str, list[int]] = {"decide": [], "bare": []}
     clock = time.perf_counter_ns
     for i, user in enumerate(users):
         start = clock()
-        bare(i)
+        decide_bare(i)
         middle = clock()
         decider.decide(user, PERIOD, "ios/new/1")
         times["bare"].append(middle - start)

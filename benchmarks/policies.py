@@ -16,7 +16,7 @@ import numpy as np
 from harness.command import parser
 from harness.policies import ACTIONS, FEATURES, PATHS, TREE, bank, linear, table
 from harness.timing import call_times, fastest, fastest_in_turn, one_core, print_machine
-from peers import mabwiser_peer, vowpal_wabbit
+from peers import mabwiser_peer, vowpal_wabbit_peer
 from peers.training import training
 
 import tactful as tt
@@ -65,10 +65,10 @@ def report_calls(n: int) -> None:
 def peer_calls(contexts: Any) -> Iterator[tuple[str, Call]]:
     """One prediction of a peer as its users call it."""
     rows = training(TRAINING_ROWS, len(FEATURES), ACTIONS.k, seed=3)
-    if (predict := vowpal_wabbit.trained(rows, FEATURES, ACTIONS.k)) is not None:
-        texts = [vowpal_wabbit.as_text(c, FEATURES) for c in contexts]
+    if (predict := vowpal_wabbit_peer.trained(rows, FEATURES, ACTIONS.k)) is not None:
+        texts = [vowpal_wabbit_peer.as_text(c, FEATURES) for c in contexts]
         yield "VowpalWabbit predict, text ready", lambda i: predict(texts[i])
-        yield "VowpalWabbit predict", lambda i: predict(vowpal_wabbit.as_text(contexts[i], FEATURES))
+        yield "VowpalWabbit predict", lambda i: predict(vowpal_wabbit_peer.as_text(contexts[i], FEATURES))
     if (predict_many := mabwiser_predict()) is not None:
         yield "MABWiser LinTS predict, no propensity", lambda i: predict_many(contexts[i : i + 1])
 
@@ -82,7 +82,7 @@ def mabwiser_predict() -> Callable[[Any], object] | None:
     return mab.predict
 
 
-def report_batches(n: int, few: int, runs: int) -> None:
+def report_batches(n: int, slow_rows: int, runs: int) -> None:
     rng = np.random.default_rng(2)
     nodes, contexts = rng.integers(len(TREE), size=n), rng.normal(size=(n, len(FEATURES)))
     utilities, draws = linear(), bank()
@@ -99,11 +99,11 @@ def report_batches(n: int, few: int, runs: int) -> None:
     print_line("  a core", n, seconds["kernel"].cpu)
     print_line("moments alone: BLAS", n, seconds["moments"].wall)
     print_line("  a core", n, seconds["moments"].cpu)
-    nodes, contexts = nodes[:few], contexts[:few]
-    print_line("linear, numpy alone", few, fastest(lambda: utilities.pmf(nodes, contexts), 1).wall)
-    print_line("bank of 256 draws", few, fastest(lambda: tt.pmf_of(draws, nodes, contexts), 1).wall)
+    nodes, contexts = nodes[:slow_rows], contexts[:slow_rows]
+    print_line("linear, numpy alone", slow_rows, fastest(lambda: utilities.pmf(nodes, contexts), 1).wall)
+    print_line("bank of 256 draws", slow_rows, fastest(lambda: tt.pmf_of(draws, nodes, contexts), 1).wall)
     if (predict := mabwiser_predict()) is not None:
-        print_line("MABWiser LinTS predict, no propensity", few, fastest(lambda: predict(contexts), 1).wall)
+        print_line("MABWiser LinTS predict, no propensity", slow_rows, fastest(lambda: predict(contexts), 1).wall)
     gap = np.abs(tt.pmf_of(utilities, nodes, contexts) - utilities.pmf(nodes, contexts)).max()
     print(f"largest difference of kernel and numpy: {gap:.1e}")
 

@@ -21,7 +21,7 @@ import numpy as np
 from harness.command import in_new_process, parser
 from harness.policies import ACTIONS, FEATURES, PATHS, bank, bare_decision, linear, table
 from harness.timing import call_times, fastest_in_turn, one_core, print_machine, timed
-from peers import mabwiser_peer, vowpal_wabbit
+from peers import mabwiser_peer, vowpal_wabbit_peer
 from peers.training import training
 
 import tactful as tt
@@ -87,11 +87,11 @@ def peers(contexts: Any, small: bool) -> Iterator[tuple[str, Way]]:
     """The same question to VowpalWabbit and MABWiser, where they are installed: 28 actions, 16 features."""
     n = 200 if small else 2_000
     rows = training(n, contexts.shape[1], ACTIONS.k)
-    if (predict := vowpal_wabbit.trained(rows, FEATURES, ACTIONS.k)) is not None:
-        texts = [vowpal_wabbit.as_text(c, FEATURES) for c in contexts[:2000]]
+    if (predict := vowpal_wabbit_peer.trained(rows, FEATURES, ACTIONS.k)) is not None:
+        texts = [vowpal_wabbit_peer.as_text(c, FEATURES) for c in contexts[:2000]]
 
         def with_text(i: int) -> int:
-            return vowpal_wabbit.draw(predict(vowpal_wabbit.as_text(contexts[i], FEATURES)))
+            return vowpal_wabbit_peer.draw(predict(vowpal_wabbit_peer.as_text(contexts[i], FEATURES)))
 
         yield "VowpalWabbit, pmf alone, text ready", Way(lambda i: predict(texts[i % 2000]), 5 * n)
         yield "VowpalWabbit, text and draw", Way(with_text, 5 * n)

@@ -27,7 +27,7 @@ from scipy import stats
 import tactful as tt
 from tactful.serving import Decider
 
-ONE = 2**32
+WHOLE = 2**32
 TOLERANCE = 50  # units of 2**-32: 1.2e-8, the accuracy of the integral that a linear policy is served by
 FALSE_ALARM = 1e-6  # of each test
 ARMS = tt.Arms(control=0.05, uniform=0.05)
@@ -69,7 +69,7 @@ class Comparison:
             for batch in batches if free else batches[:1]:
                 drawn = batch.arm[i], batch.action[i]
                 self.different += (decision.arm, ACTIONS.index(decision.action)) != drawn
-                self.largest_gap = max(self.largest_gap, abs(decision.propensity - batch.propensity[i]) * ONE)
+                self.largest_gap = max(self.largest_gap, abs(decision.propensity - batch.propensity[i]) * WHOLE)
 
 
 def compare(name: str, policy: Any, n: int, seed: int) -> int:
@@ -87,14 +87,14 @@ def compare(name: str, policy: Any, n: int, seed: int) -> int:
 
 def served_shares(policy: tt.Table) -> dict[tuple[str, str], np.ndarray]:
     """(k,) propensities by arm and path, by the plain code of the tests; control and uniform users have one each."""
-    serve, every = load_reference("draw").served_integers, [True] * ACTIONS.k
+    serve, eligible = load_reference("draw").served_integers, [True] * ACTIONS.k
     shares = {
         ("control", ""): np.eye(ACTIONS.k)[0],
-        ("uniform", ""): np.array(serve([0] * ACTIONS.k, every, 0.0)) / ONE,
+        ("uniform", ""): np.array(serve([0] * ACTIONS.k, eligible, 0.0)) / WHOLE,
     }
     for path in PATHS:
         row = policy.shares[policy.segments.index(path)].tolist()
-        shares["policy", path] = np.array(serve(row, every, policy.uniform)) / ONE
+        shares["policy", path] = np.array(serve(row, eligible, policy.uniform)) / WHOLE
     return shares
 
 

@@ -78,8 +78,8 @@ class History:
 
     def _add(self, kind: str, user: str, day: float, period: int | None = None, scope: str = "", **body: Any) -> str:
         """Add an event and return its id, which may be that of an event before it."""
-        fresh = self.chance.random() < 0.95 or not self.events
-        event = f"h{self.number}e{len(self.events)}" if fresh else self.chance.choice(self.events)["id"]
+        is_new = self.chance.random() < 0.95 or not self.events
+        event = f"h{self.number}e{len(self.events)}" if is_new else self.chance.choice(self.events)["id"]
         self.events.append(
             {
                 "id": event,

@@ -131,8 +131,8 @@ def wrk(url: str, folder: Path, seconds: float) -> bool:
         requests = re.search(r"(\d+) requests in", output)
         answered = int(requests.group(1)) if requests else 0
         journaled = journal.count()["decision"] - decisions
-    wanted = re.compile(r"50%|99%|requests in|Requests/sec|Non-2xx|Socket")
-    lines = [line.strip() for line in output.splitlines() if wanted.search(line)]
+    pattern = re.compile(r"50%|99%|requests in|Requests/sec|Non-2xx|Socket")
+    lines = [line.strip() for line in output.splitlines() if pattern.search(line)]
     print(f"wrk: {'; '.join(lines)}; {journaled:,} journaled")
     return "Non-2xx" not in output and journaled >= answered > 0
 

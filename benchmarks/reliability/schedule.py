@@ -155,8 +155,8 @@ def is_over(cap: Cap, send: Send, log: Sequence[tuple[int, str, str]], place: Zo
     times, instant = times_under(cap, send, log), send.at_us or 0
     if cap.hours is None:
         bucket = BUCKETS[str(cap.per)]
-        same = [t for t in times if local(t, place).strftime(bucket) == local(instant, place).strftime(bucket)]
-        return len(same) > cap.most
+        neighbours = [t for t in times if local(t, place).strftime(bucket) == local(instant, place).strftime(bucket)]
+        return len(neighbours) > cap.most
     length = cap.hours * HOUR
     ends = [t for t in times if t - length < instant <= t]
     return any(sum(end - length < t <= end for t in times) > cap.most for end in ends)

@@ -101,9 +101,9 @@ def recompute(policies: list[tt.Table], columns: list[np.ndarray]) -> tuple[int,
     sound, ambiguous = np.zeros(user.size, np.bool_), np.zeros(user.size, np.bool_)
     for i, policy in enumerate(policies):
         drawn = tt.decide_rows(policy, keys, period, nodes)
-        same = (drawn.action == action) & (drawn.propensity == propensity)
-        sound |= same & (version == i)
-        ambiguous |= same & (version != i)
+        matches = (drawn.action == action) & (drawn.propensity == propensity)
+        sound |= matches & (version == i)
+        ambiguous |= matches & (version != i)
     return int((~sound).sum()), int(ambiguous.sum())
 
 
