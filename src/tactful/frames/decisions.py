@@ -144,6 +144,17 @@ def write_decisions(decisions: pl.DataFrame, path: str | PathLike[str]) -> None:
     ------
     LogError
         An unknown extension, lists for CSV, or a folder that cannot be written to.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from tactful.core.actions import ActionSpace
+    >>> from tactful.policies.table import uniform
+    >>> decisions = decide(uniform(ActionSpace.named(["none", "send"])), pl.DataFrame({"user": ["ada"]}), 12)
+    >>> path = mkdtemp() + "/decisions.csv"
+    >>> write_decisions(decisions, path)
+    >>> pl.read_csv(path)["propensity"].to_list()
+    [0.5]
     """
     if str(path).lower().endswith(CSV_SUFFIXES):
         if "propensities" in decisions.columns or not decisions["eligible"].list.all().all():

@@ -22,7 +22,13 @@ EVENTS_SUFFIX = ".events"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionedLog:
-    """A simulated log that was written as a folder of Parquet files."""
+    """A simulated log that was written as a folder of Parquet files.
+
+    Examples
+    --------
+    >>> PartitionedLog(folder=Path("log"), partitions=2, n=80, users=20, as_of=0).partitions
+    2
+    """
 
     folder: Path
     """The log."""
@@ -93,6 +99,14 @@ def write_partitions(
         The folder already holds Parquet files, or cannot be written to.
     SpecError
         No users, periods or size.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from tactful.simulate.world import World
+    >>> written = write_partitions(World(), 20, 2, mkdtemp() + "/log", seed=1, size=10)
+    >>> written.partitions, written.users, sorted(path.name for path in written.folder.iterdir())
+    (2, 20, ['part-00000.parquet', 'part-00001.parquet'])
     """
     if users < 1 or periods < 1 or size < 1:
         raise SpecError(f"{users} users, {periods} periods, {size} a part", "simulate", "ask for at least one of each")
@@ -133,6 +147,12 @@ def events_frame(simulated: SimulatedLog) -> pl.DataFrame:
     ------
     SpecError
         The simulation kept no events.
+
+    Examples
+    --------
+    >>> from tactful.simulate.world import World
+    >>> events_frame(World().simulate(20, 2, seed=1, events=True)).columns[:4]
+    ['user', 'segment', 'sent_at', 'slot']
     """
     if simulated.events is None:
         raise SpecError("the simulation kept no events", "events", "simulate with events=True")

@@ -25,6 +25,14 @@ def to_frame(log: Log) -> pl.DataFrame:
 
     The columns are user, period, decided_at, segment, arm, action, propensity, propensities, eligible, x_…, the
     outcomes with their trials, policy, fallback and scope, as far as the log has them.
+
+    Examples
+    --------
+    >>> from tactful.frames.reading.read_log import read_log
+    >>> spec = LogSpec.from_dict({"actions": {"names": ["none", "send"]}, "outcomes": {"opened": {"kind": "binary"}}})
+    >>> frame = pl.DataFrame({"user": [7, 7], "period": [0, 1], "action": ["none", "send"], "opened": [0, 1]})
+    >>> to_frame(read_log(frame, spec)).columns
+    ['user', 'period', 'segment', 'arm', 'action', 'opened', 'policy', 'scope']
     """
     columns: dict[str, pl.Series] = {
         "user": pl.Series(log.user_ids.tolist(), dtype=pl.String).gather(log.user),
@@ -57,6 +65,15 @@ def canonical_spec(log: Log) -> LogSpec:
     """The spec under which the canonical table of ``log`` reads as ``log``.
 
     It holds no objective, no limits, and no filter: what the log left out is not in the table.
+
+    Examples
+    --------
+    >>> from tactful.frames.reading.read_log import read_log
+    >>> spec = LogSpec.from_dict({"actions": {"names": ["none", "send"]}, "outcomes": {"opened": {"kind": "binary"}}})
+    >>> frame = pl.DataFrame({"user": [7, 7], "period": [0, 1], "action": ["none", "send"], "opened": [0, 1]})
+    >>> log = read_log(frame, spec)
+    >>> read_log(to_frame(log), canonical_spec(log)).fingerprint() == log.fingerprint()
+    True
     """
     measures = {
         name: Measure(

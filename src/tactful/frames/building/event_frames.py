@@ -44,7 +44,15 @@ def read_events(*sources: str | PathLike[str] | pl.DataFrame) -> pl.DataFrame:
 
 
 def events_of(rows: Iterable[Any]) -> pl.DataFrame:
-    """Events from the rows of a journal, with their ``seq``."""
+    """Events from the rows of a journal, with their ``seq``.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Row
+    >>> event = Row(id="e1", kind="send", user="ada", at_us=10, period=None, scope="", text="{}")
+    >>> events_of([Row(seq=1, event=event)]).row(0)
+    (1, 'e1', 'send', 'ada', 10, None, '', '{}')
+    """
     columns: dict[str, list[Any]] = {name: [] for name in ("seq", *EVENT_KEYS, "body")}
     for row in rows:
         event = row.event

@@ -39,7 +39,13 @@ DECISION_MEMBERS = {
 
 
 class Joined(NamedTuple):
-    """The canonical table of a log, and what became of every event."""
+    """The canonical table of a log, and what became of every event.
+
+    Examples
+    --------
+    >>> Joined(pl.DataFrame(), {"decision": 2}, {"duplicate id": 1}, as_of_us=0).to_json()
+    {'used': {'decision': 2}, 'dropped': {'duplicate id': 1}, 'as_of_us': 0}
+    """
 
     table: pl.DataFrame
     """One row a decision, in order of (decided_at, user, period, scope)."""

@@ -25,6 +25,12 @@ class Rollup:
     """Decisions from sends or events, and what became of them.
 
     Rows whose action is ``other`` are off the grid: the spec's ``[rollup]`` leaves them out of every reading, counted.
+
+    Examples
+    --------
+    >>> result = Rollup(pl.DataFrame({"user": ["ada"], "action": ["none"]}), {"decisions": 1}, ["1 decision"])
+    >>> result.to_json()["actions"]
+    {'none': 1}
     """
 
     frame: pl.DataFrame

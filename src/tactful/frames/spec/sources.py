@@ -67,7 +67,14 @@ class ColumnSource:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Where an outcome is read, and what a missing value past its window means."""
+    """Where an outcome is read, and what a missing value past its window means.
+
+    Examples
+    --------
+    >>> measure = Measure(Outcome("opened", "binary"), ColumnSource("[outcomes] opened column", column="opens"))
+    >>> measure.value.label, measure.null
+    ("column 'opens'", 'refuse')
+    """
 
     outcome: Outcome
     """What is measured."""
