@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # experiments/, wh
 
 import numpy as np
 from harness.study import parser, read_study
-from measures import REGULARITIES, SeedStudy, anchors
+from measures import REGULARITIES, anchors
+from seed_study import SeedStudy
 from world_figure import draw
 
 
@@ -75,14 +76,15 @@ def table(results: Mapping[str, Any]) -> str:
     seeds = results["seeds"]
     lines = ["| # | what | measured (mean ± sd over seeds) | holds in |", "|---|---|---|---|"]
     for number, what, name, figures in ROWS:
-        numbers = ", ".join(_figure(seeds, name, *figure) for figure in figures)
+        numbers = ", ".join(_figure(seeds, name, figure) for figure in figures)
         criterion = "learned holds" if figures[0][0].startswith("learned") else "holds"
         share = f"{sum(bool(s[name][criterion]) for s in seeds)}/{len(seeds)}" if name != "anchors" else ""
         lines.append(f"| {number} | {what} | {numbers} | {share} |")
     return "\n".join(lines) + "\n"
 
 
-def _figure(seeds: list[dict[str, Any]], name: str, key: str, label: str, scale: float, unit: str, sign: str) -> str:
+def _figure(seeds: list[dict[str, Any]], name: str, figure: tuple[str, str, float, str, str]) -> str:
+    key, label, scale, unit, sign = figure
     field, _, place = key.partition(":")
     values = [s[name][field][int(place)] if place else s[name][field] for s in seeds]
     x = scale * np.array(values)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from harness.figures import BAND, BLUE, INK, MUTED, PALE, RUST, corner, page, save
-from measures import CHANCES, CUTS
+from seed_study import CHANCES, CUTS
 
 Seeds = list[dict[str, Any]]
 MIDDLE = [(a + b) / 2 for a, b in pairwise(CUTS)]

@@ -15,6 +15,7 @@ from tactful.simulate import MEASURES, Coin, Engine, MarkovWorld, People, World,
 Array = Any
 Cells = dict[str, Any]
 WORLD = World()
+MARKOV_ESTIMATORS = ("pdis", "weighted pdis", "mis", "one-step")
 BUCKETS = 1000  # of fatigue; nobody is in the last ones
 SESSIONS, OPT_OUTS = MEASURES.index("sessions"), MEASURES.index("opt_outs")
 EXPECTED = MEASURES.index("expected_sessions"), MEASURES.index("expected_opt_outs")
@@ -22,39 +23,42 @@ EXPECTED = MEASURES.index("expected_sessions"), MEASURES.index("expected_opt_out
 
 def markov(settings: dict[str, Any], results: Results) -> dict[str, Any]:
     """Errors of estimators in a world whose values are known exactly, for each probability of sending."""
-    world, days, p = MarkovWorld(after=0.0), settings["days"], settings["logging"]
-    targets = settings["targets"]
-    truth = [float(world.value(np.tile([1 - q, q], (world.levels, 1)), days).sum()) for q in targets]
+    world, days, targets = MarkovWorld(after=0.0), settings["days"], settings["targets"]
+    truth = np.array([world.value(np.tile([1 - q, q], (world.levels, 1)), days).sum() for q in targets])
 
     def measure() -> dict[str, Any]:
-        error = np.zeros((settings["logs"], len(targets), 4))
-        for i in range(settings["logs"]):
-            log = world.simulate(settings["users"], days, Coin(p), seed=settings["seed"] + i, salt=f"log {i}").log
-            shape = (settings["users"], days)
-            level, action = np.full(shape, -1), np.zeros(shape, np.int64)
-            reward, cell = np.full(shape, np.nan), (log.user, log.period - log.period.min())
-            level[cell], action[cell] = log.context[:, 0].astype(np.int64), log.action
-            reward[cell] = log.outcomes["engaged"].value
-            for j, q in enumerate(targets):
-                weight = np.where(action == 1, q / p, (1 - q) / (1 - p))
-                paths = Trajectories.of(weight, reward, level >= 0, level)
-                mean = (paths.weight * paths.reward).sum() / paths.weight[paths.alive].sum()
-                step = mean * paths.alive.sum() / settings["users"]
-                values = [pdis(paths).value, weighted_pdis(paths).value, marginalised(paths).value, step]
-                error[i, j] = np.array(values) - truth[j]
-        names = ("pdis", "weighted pdis", "mis", "one-step")
-        spread = error.std(0, ddof=1)
+        logs = range(settings["logs"])
+        error = np.array([markov_estimates(world, settings, i) for i in logs]) - truth[:, None]
+        spread, scale = error.std(0, ddof=1), np.sqrt(len(error))
         return {
-            f"{q:g}": {"truth": truth[j]}
+            f"{q:g}": {"truth": float(truth[j])}
             | {
-                name: {"bias": error[:, j, m].mean(), "error": spread[j, m] / np.sqrt(len(error)), "sd": spread[j, m]}
-                for m, name in enumerate(names)
+                name: {"bias": error[:, j, m].mean(), "error": spread[j, m] / scale, "sd": spread[j, m]}
+                for m, name in enumerate(MARKOV_ESTIMATORS)
             }
             for j, q in enumerate(targets)
         }
 
     results.once("errors", measure)
     return results.cells()
+
+
+def markov_estimates(world: MarkovWorld, settings: dict[str, Any], i: int) -> Array:
+    """(targets, 4) estimates of the value of each probability of sending, from log ``i``."""
+    p, shape = settings["logging"], (settings["users"], settings["days"])
+    log = world.simulate(*shape, Coin(p), seed=settings["seed"] + i, salt=f"log {i}").log
+    level, action = np.full(shape, -1), np.zeros(shape, np.int64)
+    reward, cell = np.full(shape, np.nan), (log.user, log.period - log.period.min())
+    level[cell], action[cell] = log.context[:, 0].astype(np.int64), log.action
+    reward[cell] = log.outcomes["engaged"].value
+    estimates = np.empty((len(settings["targets"]), len(MARKOV_ESTIMATORS)))
+    for j, q in enumerate(settings["targets"]):
+        weight = np.where(action == 1, q / p, (1 - q) / (1 - p))
+        paths = Trajectories.of(weight, reward, level >= 0, level)
+        mean = (paths.weight * paths.reward).sum() / paths.weight[paths.alive].sum()
+        step = mean * paths.alive.sum() / settings["users"]
+        estimates[j] = [pdis(paths).value, weighted_pdis(paths).value, marginalised(paths).value, step]
+    return estimates
 
 
 def live(

@@ -152,6 +152,25 @@ def _shrink() -> float:
     return float(ndtri(1 - DELTA) / ndtri(1 - DELTA / CANDIDATES))
 
 
+def watch(events: np.ndarray[Any, Any], size: int) -> tuple[float, float, np.ndarray[Any, Any]]:
+    """Shares of monitors that ever advise to widen and to roll back, and the look (runs,) of the latter (inf: never).
+
+    ``events`` (runs, looks) are those among the ``size`` decisions of each look.
+    """
+    widened, withdrawn, delay = 0, 0, np.full(len(events), np.inf)
+    start = Monitor.start(LIMIT, DELTA)
+    looks = {k: start.update(np.arange(size) < k) for k in range(int(events.max()) + 1)}
+    for i, counts in enumerate(events.tolist()):
+        monitor, first_look = start, dict[str, int]()
+        for look, count in enumerate(counts):
+            monitor = monitor.merge(looks[count])
+            first_look.setdefault(monitor.advice, look + 1)
+        widened += "widen" in first_look
+        withdrawn += "roll back" in first_look
+        delay[i] = first_look.get("roll back", np.inf)
+    return widened / len(events), withdrawn / len(events), delay
+
+
 def monitors(runs: int) -> list[dict[str, Any]]:
     """Monitors looked at 60 times: what they say at the ceiling, and how long they take above and below it."""
     cells: list[dict[str, Any]] = []
@@ -159,17 +178,7 @@ def monitors(runs: int) -> list[dict[str, Any]]:
         for s, size in enumerate((300, 1000, 5000)):
             rng = np.random.default_rng([SEED, 4, r, s])
             events = rng.binomial(size, ratio * LIMIT, (runs, LOOKS))
-            widened, withdrawn, delay = 0, 0, np.full(runs, np.inf)
-            start = Monitor.start(LIMIT, DELTA)
-            looks = {k: start.update(np.arange(size) < k) for k in range(int(events.max()) + 1)}
-            for i in range(runs):
-                monitor, first_look = start, dict[str, int]()
-                for look in range(LOOKS):
-                    monitor = monitor.merge(looks[int(events[i, look])])
-                    first_look.setdefault(monitor.advice, look + 1)
-                widened += "widen" in first_look
-                withdrawn += "roll back" in first_look
-                delay[i] = first_look.get("roll back", np.inf)
+            widened, withdrawn, delay = watch(events, size)
             n = size * np.arange(1, LOOKS + 1)
             rate = events.cumsum(1) / n
             z_safe = (rate + 1.6449 * np.sqrt(rate * (1 - rate) / n) < LIMIT).any(1)
@@ -178,8 +187,8 @@ def monitors(runs: int) -> list[dict[str, Any]]:
                 {
                     "ratio": ratio,
                     "decisions_a_look": size,
-                    "safe": widened / runs,
-                    "roll_back": withdrawn / runs,
+                    "safe": widened,
+                    "roll_back": withdrawn,
                     "median_looks_to_roll_back": median if np.isfinite(median) else None,
                     "safe_by_z": float(z_safe.mean()),
                 }
