@@ -14,6 +14,7 @@ from logs import GRID, PLAIN, START, WEEK, random_log
 from reference import linear as reference
 from tactful.core.segments import Segments
 from tactful.errors import LogError, SpecError
+from tactful.models.base import ContextualPosterior, DrawsInBlocks, ProvidesFeatures, ProvidesLevels
 from tactful.models.contextual.context_sample import MAX_SAMPLED_CONTEXTS
 from tactful.models.contextual.linear import Linear
 from tactful.models.contextual.logistic import Logistic
@@ -271,6 +272,13 @@ def test_columns_need_not_lie_together_in_memory(model):
     strided = replace(log, user=np.repeat(log.user, 2)[::2])
     assert not strided.user.flags.c_contiguous
     np.testing.assert_array_equal(model.fit(strided).mean("engaged"), model.fit(log).mean("engaged"))
+
+
+def test_a_contextual_posterior_says_that_it_is_one():
+    fit = Linear().fit(context_log(1, users=20, outcomes=("engaged",), as_of=AS_OF))
+    assert isinstance(fit, ContextualPosterior)
+    assert isinstance(fit, ProvidesFeatures)
+    assert not isinstance(fit, DrawsInBlocks | ProvidesLevels)
 
 
 def test_the_sample_is_the_same_in_any_order_and_keeps_its_cap():

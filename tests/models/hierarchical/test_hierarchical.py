@@ -14,6 +14,14 @@ from reference import hierarchical as reference
 from tactful.core import parallel
 from tactful.core.segments import Segments
 from tactful.errors import LogError
+from tactful.models.base import (
+    ContextualPosterior,
+    DrawsInBlocks,
+    ProvidesFeatures,
+    ProvidesLevels,
+    ProvidesWatermarks,
+)
+from tactful.models.conjugate.posterior import Conjugate
 from tactful.models.hierarchical.action_kernel import defaults
 from tactful.models.hierarchical.posterior import Hierarchical
 
@@ -266,3 +274,12 @@ def test_what_does_not_fit_is_refused():
         FIXED.fit(replace(log, outcomes={}))
     assert fit.lineage.model == "hierarchical"
     assert REAL.name not in fit.outcomes
+
+
+def test_optional_powers_are_declared():
+    fit, cells = (model.fit(random_log(1, actions=GRID)) for model in (Hierarchical(tuned=False), Conjugate()))
+    assert isinstance(fit, DrawsInBlocks)
+    assert isinstance(fit, ProvidesLevels)
+    assert not isinstance(cells, DrawsInBlocks | ProvidesLevels)
+    assert all(isinstance(posterior, ProvidesWatermarks) for posterior in (fit, cells))
+    assert not isinstance(fit, ProvidesFeatures | ContextualPosterior)
