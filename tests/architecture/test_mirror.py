@@ -75,12 +75,7 @@ COVERED = {
         "evaluation/sequential/value_bound.py",
     ),
     "evaluation/test_estimator_registry.py": ("evaluation/finite_sample.py",),
-    "evaluation/test_evaluate.py": (
-        "evaluation/analysis_set.py",
-        "evaluation/comparison.py",
-        "evaluation/results.py",
-        "evaluation/target_policies.py",
-    ),
+    "evaluation/test_evaluate.py": ("evaluation/target_policies.py",),
     "evaluation/test_opt_out_price.py": ("evaluation/user_histories.py",),
     "evaluation/test_reward_models.py": (
         "evaluation/importance.py",

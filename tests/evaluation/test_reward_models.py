@@ -80,7 +80,7 @@ def test_a_regressor_is_fitted_on_other_folds_and_asked_for_every_action():
 
 def test_blocks_change_nothing(monkeypatch):
     one = evaluate(LOG, table(3, actions=GRID, uniform=0.5), reward_model=Ridge(), estimators=("dm", "dr"))
-    monkeypatch.setattr(sides, "BLOCK", 37)
+    monkeypatch.setattr(sides, "ROW_BLOCK", 37)
     other = evaluate(LOG, table(3, actions=GRID, uniform=0.5), reward_model=Ridge(), estimators=("dm", "dr"))
     for a, b in zip(one.estimates, other.estimates, strict=True):
         assert (a.value, a.se or 0) == pytest.approx((b.value, b.se or 0), rel=1e-9, abs=1e-12)

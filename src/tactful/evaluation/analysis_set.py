@@ -153,11 +153,10 @@ class AnalysisSet:
         """(n,) rows that are past the window of an outcome of the estimand and still do not know it."""
         return self.log.missing(estimand.outcomes)
 
-    def reward(self, estimand: Estimand) -> F64:
-        """(n,) what is averaged; NaN where it is not known."""
-        if estimand.name == OBJECTIVE:
-            return self.log.reward(self.objective)
-        return self.log.outcomes[estimand.name].value
+    def reward(self, estimand: Estimand, rows: I64 | slice = slice(None)) -> F64:
+        """(m,) what is averaged, by default in all rows; NaN where it is not known."""
+        values = {name: self.log.outcomes[name].value[rows] for name in estimand.outcomes}
+        return self.objective.combine(values) if estimand.name == OBJECTIVE else values[estimand.name]
 
     def counted(self, estimand: Estimand) -> list[Measured]:
         """The outcomes of the estimand that count events, whose number limits how reliable an interval can be."""

@@ -18,7 +18,7 @@ from tactful.evaluation.importance import PolicyWeights, band_weights, importanc
 from tactful.evaluation.results import EstimateRow, Role
 from tactful.evaluation.reward_models import fit_reward_model
 from tactful.ope.intervals import cluster_t
-from tactful.ope.reliability import Circumstances, Evidence, WeightDiagnostics, assess, weighted_events
+from tactful.ope.reliability import Circumstances, GradedWeights, WeightDiagnostics, assess, weighted_events
 
 ROLES: tuple[Role, Role, Role] = ("target", "baseline", "difference")
 MODEL_ONLY = "model only: its error is bias, so it has no interval"
@@ -130,7 +130,7 @@ class Comparison:
     def samples(self, estimand: Estimand, rows: I64, weights: tuple[PolicyWeights, ...]) -> list[PolicySample]:
         """What estimators see of each policy on rows (m,) that know the estimand."""
         user = np.unique(self.analysis.log.user[rows], return_inverse=True)[1]
-        reward = self.analysis.reward(estimand)[rows]
+        reward = self.analysis.reward(estimand, rows)
         q_logged = self._model_value(estimand, self.q_logged, rows)
         return [
             PolicySample(
@@ -143,26 +143,26 @@ class Comparison:
         """The rows of estimators that share their weights, all on the same rows of the log."""
         analysis, counted = self.analysis, self.analysis.counted(estimand)
         samples = self.samples(estimand, rows, weighting.weights)
-        evidence: list[Evidence] = []
+        graded: list[GradedWeights] = []
         for sample, weights, in_sample in zip(samples, weighting.weights, analysis.in_sample, strict=True):
             diagnostics = WeightDiagnostics.from_weights(sample.weight, sample.user)
             events = min((weighted_events(m.value[rows], sample.weight) for m in counted), default=None)
             circumstances = Circumstances(analysis.estimated, in_sample, missing, weights.unsupported)
-            evidence.append(Evidence(diagnostics, assess(diagnostics, circumstances, events)))
-        target_evidence, baseline_evidence = evidence
-        user, pair = samples[0].user, target_evidence.weaker(baseline_evidence)
+            graded.append(GradedWeights(diagnostics, assess(diagnostics, circumstances, events)))
+        target_grade, baseline_grade = graded
+        user, pair = samples[0].user, target_grade.weaker(baseline_grade)
         for name in weighting.estimators:
             target, baseline = (ESTIMATORS[name](sample) for sample in samples)
-            yield self._row("target", estimand, name, target, target_evidence, user)
-            yield self._row("baseline", estimand, name, baseline, baseline_evidence, user)
+            yield self._row("target", estimand, name, target, target_grade, user)
+            yield self._row("baseline", estimand, name, baseline, baseline_grade, user)
             yield self._row("difference", estimand, name, target.paired_difference(baseline), pair, user)
 
     def _row(
-        self, role: Role, estimand: Estimand, estimator: str, result: EstimatorResult, evidence: Evidence, user: I64
+        self, role: Role, estimand: Estimand, estimator: str, result: EstimatorResult, graded: GradedWeights, user: I64
     ) -> EstimateRow:
         """An estimate with its interval and its reliability; a refused one has neither value nor interval."""
-        estimate, diagnostics = result.estimate, evidence.diagnostics
-        reliability, why = evidence.assessment
+        estimate, diagnostics = result.estimate, graded.diagnostics
+        reliability, why = graded.assessment
         value = interval = None
         if reliability != "refused" and math.isfinite(estimate.value):
             value = estimate.value
@@ -194,7 +194,8 @@ class Comparison:
 
     def _model_value(self, estimand: Estimand, q: F64, rows: I64) -> F64:
         """(m,) what a reward model ``q`` (o, n) says of the estimand."""
-        by_outcome = {name: q[o, rows] for o, name in enumerate(self.analysis.log.outcomes)}
+        names = list(self.analysis.log.outcomes)
+        by_outcome = {name: q[names.index(name), rows] for name in estimand.outcomes}
         return self.analysis.objective.combine(by_outcome) if estimand.name == OBJECTIVE else by_outcome[estimand.name]
 
 

@@ -18,7 +18,14 @@ MAX_HORIZON = 26  # periods
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """The price of one opt-out in units of the objective."""
+    """The price of one opt-out in units of the objective.
+
+    >>> import tactful as tt
+    >>> log = tt.World().simulate(500, 6, seed=1).log
+    >>> price = tt.opt_out_price(log, 3, after=0.0, objective=tt.Objective({"engaged": 1.0}))
+    >>> price.horizon, price.low < price.value < price.high
+    (3, True)
+    """
 
     value: float
     """What is lost with one opted-out user over the horizon."""

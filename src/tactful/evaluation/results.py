@@ -23,7 +23,12 @@ REPLAY_KEYS = ("outcome", "estimator", "value", "se", "low", "high", "n", "users
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstimateRow:
-    """One estimate of one policy, for one outcome, by one estimator."""
+    """One estimate of one policy, for one outcome, by one estimator.
+
+    >>> row = EstimateRow(policy="target", outcome="engaged", estimator="snips", value=0.21, low=0.19, high=0.23)
+    >>> row.verdict, row.to_json(("policy", "value"))
+    ('ok', {'policy': 'target', 'value': 0.21})
+    """
 
     policy: Role
     """Whose value it is: of the ``target``, the ``baseline``, their paired ``difference``, or in a replay of the
@@ -89,7 +94,16 @@ def find_estimate(rows: Iterable[EstimateRow], policy: str, outcome: str, estima
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntervalRow:
-    """Another interval of an estimate, beside the one in its row."""
+    """Another interval of an estimate, beside the one in its row.
+
+    >>> why = "no declared range: set range in [outcomes]"
+    >>> words = "finite sample, independent users, read once"
+    >>> row = IntervalRow(
+    ...     policy="target", outcome="spend", estimator="ips", interval="betting", valid_for=words, why=why
+    ... )
+    >>> row.low is None
+    True
+    """
 
     policy: Role
     """``target`` or ``baseline``."""
@@ -113,7 +127,13 @@ class IntervalRow:
 class SequentialEvaluation:
     """Estimates per user over several periods, in which the sends of one period change the user of the next.
 
-    Indexing gives one row: ``result["difference", "engaged", "mis"]``.
+    Indexing gives one row, and an unknown key names the rows that there are.
+
+    >>> import tactful as tt
+    >>> log = tt.World().simulate(2000, 3, seed=1).log
+    >>> longer = tt.evaluate(log, "uniform", horizon=2, state="segment:1").sequential
+    >>> longer.horizon, longer.state, longer["difference", "engaged", "wpdis"].valid_for
+    (2, 'segment:1', 'asymptotic in users')
     """
 
     horizon: int
@@ -145,7 +165,16 @@ class SequentialEvaluation:
 class Evaluation:
     """What a log says of a policy beside a baseline: estimates, what they rest on, and what was left out.
 
-    Indexing gives one row of the whole log: ``result["difference", "engaged", "snips"]``.
+    Indexing gives one row of the whole log, and an unknown key names the rows that there are.
+
+    >>> import tactful as tt
+    >>> log = tt.World().simulate(2000, 3, seed=1).log
+    >>> result = tt.evaluate(log, "uniform", estimators=("snips", "dr"))
+    >>> result.baseline, result["baseline", "engaged", "snips"].mean_weight
+    ('logging', 1.0)
+    >>> result["target", "clicked", "snips"]  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    KeyError: "no estimate of 'target', 'clicked' by 'snips': policies are …; outcomes are …; estimators are …"
     """
 
     n: int

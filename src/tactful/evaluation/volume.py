@@ -15,7 +15,17 @@ from tactful.evaluation.target_policies import LoggingPolicy, TargetPolicy
 
 
 class Volume(NamedTuple):
-    """``share`` (k,) the mean probability of each action, ``largest`` the greatest that any row has."""
+    """What a policy sends on average over the rows of a log.
+
+    Attributes
+    ----------
+    actions
+        The k actions.
+    share
+        (k,) mean probability of each action.
+    largest
+        The greatest probability that any action has in any row.
+    """
 
     actions: ActionSpace
     share: F64
@@ -41,7 +51,7 @@ class Volume(NamedTuple):
 
 
 def volume(policy: TargetPolicy, log: Log) -> Volume:
-    """What a policy sends on the rows of a log; for ``logging`` by its logged vectors, or else as it was drawn."""
+    """Average a policy's pmf over the rows of a log; that of ``logging`` is its logged vectors, or what was drawn."""
     k = log.actions.k
     if isinstance(policy, LoggingPolicy):
         if log.propensities is not None:

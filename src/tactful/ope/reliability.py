@@ -75,16 +75,16 @@ class Assessment(NamedTuple):
 RELIABLE = Assessment("ok", "")
 
 
-class Evidence(NamedTuple):
+class GradedWeights(NamedTuple):
     """What the estimates of one policy rest on: its weights in figures, and the grade that follows from them."""
 
     diagnostics: WeightDiagnostics
     assessment: Assessment
 
-    def weaker(self, comparand: Evidence) -> Evidence:
+    def weaker(self, comparand: GradedWeights) -> GradedWeights:
         """What a paired difference rests on: the graver assessment, and the weights of the smaller sample size."""
         diagnostics = min(self.diagnostics, comparand.diagnostics, key=lambda weights: weights.ess)
-        return Evidence(diagnostics, self.assessment.weaker(comparand.assessment))
+        return GradedWeights(diagnostics, self.assessment.weaker(comparand.assessment))
 
 
 def assess(diagnostics: WeightDiagnostics, circumstances: Circumstances, events: float | None) -> Assessment:

@@ -21,7 +21,7 @@ from tactful.ope.reliability import (
     GRAVITY,
     Assessment,
     Circumstances,
-    Evidence,
+    GradedWeights,
     WeightDiagnostics,
     assess,
     weighted_events,
@@ -88,13 +88,13 @@ class SequentialComparison:
         rows: list[EstimateRow] = []
         for name in estimators:
             target, baseline = (SEQUENTIAL_ESTIMATORS[name](sample) for sample in samples)
-            target_evidence, baseline_evidence = (
+            target_grade, baseline_grade = (
                 _gather(name, estimate, assessment, events, markov)
                 for estimate, assessment in zip((target, baseline), one_step, strict=True)
             )
-            pair = target_evidence.weaker(baseline_evidence)
-            rows.append(self._row("target", estimand, name, target, target_evidence, panel))
-            rows.append(self._row("baseline", estimand, name, baseline, baseline_evidence, panel))
+            pair = target_grade.weaker(baseline_grade)
+            rows.append(self._row("target", estimand, name, target, target_grade, panel))
+            rows.append(self._row("baseline", estimand, name, baseline, baseline_grade, panel))
             rows.append(self._row("difference", estimand, name, target - baseline, pair, panel))
         return HorizonEstimates(rows, panel, markov)
 
@@ -115,10 +115,10 @@ class SequentialComparison:
         return assessments
 
     def _row(
-        self, role: Role, estimand: Estimand, estimator: str, estimate: Estimate, evidence: Evidence, panel: Panel
+        self, role: Role, estimand: Estimand, estimator: str, estimate: Estimate, graded: GradedWeights, panel: Panel
     ) -> EstimateRow:
         """An estimate with its interval by user; a refused one has neither value nor interval."""
-        (reliability, why), diagnostics = evidence.assessment, evidence.diagnostics
+        (reliability, why), diagnostics = graded.assessment, graded.diagnostics
         if not np.isfinite(estimate.value):
             reliability, why = "refused", "no weight is left in some period"
         value = interval = None
@@ -181,7 +181,9 @@ def evaluate_sequentially(analysis: AnalysisSet, horizon: int, states: States, *
     )
 
 
-def _gather(estimator: str, estimate: Estimate, one_step: Assessment, events: Sequence[F64], markov: float) -> Evidence:
+def _gather(
+    estimator: str, estimate: Estimate, one_step: Assessment, events: Sequence[F64], markov: float
+) -> GradedWeights:
     """The evidence for one estimate: its weights over the horizon, those of one step, and the Markov test."""
     weight = estimate.weight
     diagnostics = WeightDiagnostics.from_weights(weight, np.arange(weight.size))
@@ -190,4 +192,4 @@ def _gather(estimator: str, estimate: Estimate, one_step: Assessment, events: Se
     if estimator == "mis" and markov < REFUTED_P_VALUE:
         words = f"the state is not Markov (p = {markov:.2g}): earlier history says more of what comes"
         assessment = assessment.weaker(Assessment("weak", words))
-    return Evidence(diagnostics, assessment)
+    return GradedWeights(diagnostics, assessment)
