@@ -10,8 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.estimators import clustered_error, effective
-from tactful.ope.reliability import GRAVITY as GRAVITY_OF
-from tactful.ope.reliability import Circumstances, WeightDiagnostics, assess, weighted_events
+from tactful.ope.reliability import (
+    GRAVITY,
+    Assessment,
+    Circumstances,
+    GradedWeights,
+    WeightDiagnostics,
+    assess,
+    weighted_events,
+)
 
 GOOD = WeightDiagnostics(ess=500.0, max_weight=3.0, mean_weight=1.0, mean_se=0.01, users=100)
 FINE = Circumstances()
@@ -54,7 +61,7 @@ def test_each_rule(options, grade, why):
 
 
 # From the gravest to the mildest: what makes it, and a word of its reason.
-GRAVITY = [
+REASONS = [
     ({"missing": 1}, {}, "unknown although"),
     ({"unsupported": 1}, {}, "never could"),
     ({}, {"ess": 10.0}, "starved"),
@@ -67,21 +74,21 @@ GRAVITY = [
 ]
 
 
-@pytest.mark.parametrize("i", range(len(GRAVITY)))
-@pytest.mark.parametrize("j", range(len(GRAVITY)))
+@pytest.mark.parametrize("i", range(len(REASONS)))
+@pytest.mark.parametrize("j", range(len(REASONS)))
 def test_the_gravest_reason_wins(i, j):
     around, options = {}, {}
     for at in sorted((i, j), reverse=True):  # the graver last, where both set the same number
-        around |= GRAVITY[at][0]
-        options |= GRAVITY[at][1]
+        around |= REASONS[at][0]
+        options |= REASONS[at][1]
     grade, why = verdict(around=Circumstances(**around), **options)
-    assert GRAVITY[min(i, j)][2] in why
-    single = verdict(around=Circumstances(**GRAVITY[min(i, j)][0]), **GRAVITY[min(i, j)][1])
+    assert REASONS[min(i, j)][2] in why
+    single = verdict(around=Circumstances(**REASONS[min(i, j)][0]), **REASONS[min(i, j)][1])
     assert grade == single[0]
 
 
 def test_verdicts_are_ordered():
-    assert sorted(GRAVITY_OF, key=GRAVITY_OF.__getitem__) == ["ok", "weak", "in-sample", "refused"]
+    assert sorted(GRAVITY, key=GRAVITY.__getitem__) == ["ok", "weak", "in-sample", "refused"]
 
 
 def test_health_by_hand():
@@ -116,3 +123,13 @@ def test_a_few_heavy_events_are_few_however_many_light_ones_there_are():
     reward, weight = np.ones(210), np.repeat([1.0, 30.0], [200, 10])
     assert effective((weight * reward).tolist()) > 25
     assert weighted_events(reward, weight) == pytest.approx(10, rel=0.1)
+
+
+def test_a_pair_is_as_reliable_as_its_weaker_side_and_the_first_where_both_are_alike():
+    starved, plenty = replace(GOOD, ess=60.0), replace(GOOD, ess=900.0)
+    weak, alike, refused = Assessment("weak", "few"), Assessment("weak", "rough"), Assessment("refused", "starved")
+    assert weak.weaker(alike) == weak
+    assert alike.weaker(weak) == alike
+    assert weak.weaker(refused) == refused.weaker(weak) == refused
+    assert GradedWeights(plenty, weak).weaker(GradedWeights(starved, alike)) == GradedWeights(starved, weak)
+    assert GradedWeights(starved, weak).weaker(GradedWeights(plenty, refused)) == GradedWeights(starved, refused)
