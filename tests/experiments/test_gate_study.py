@@ -25,10 +25,15 @@ def test_sums_of_users_are_the_stakes_of_their_rows(design):
     last = np.append(np.flatnonzero(np.diff(user)), user.size - 1)
     reward, weight = np.zeros(user.size), np.ones(user.size)
     reward[last[drawn.low > 0]], weight[last[drawn.low > 0]] = 1.0, drawn.low[drawn.low > 0]
-    made = stakes(reward, weight, user, max_rows=8, cap=max(world.weight), absorbing=True)
-    np.testing.assert_array_equal(made.count, drawn.count)
-    np.testing.assert_allclose(made.high, drawn.high)
-    assert (made.floor, made.max_rows, made.cap, made.worst) == (drawn.floor, drawn.max_rows, drawn.cap, drawn.worst)
+    totals = stakes(reward, weight, user, max_rows=8, cap=max(world.weight), absorbing=True)
+    np.testing.assert_array_equal(totals.count, drawn.count)
+    np.testing.assert_allclose(totals.high, drawn.high)
+    assert (totals.floor, totals.max_rows, totals.cap, totals.worst) == (
+        drawn.floor,
+        drawn.max_rows,
+        drawn.cap,
+        drawn.worst,
+    )
 
 
 @pytest.mark.parametrize("rows", [1, 8])
@@ -44,14 +49,14 @@ def test_events_come_at_their_rate(design, rows):
 def test_the_small_study_runs(module_of):
     """100 runs a cell: false words above .13 come up once in 1,000 cells; a foretold share is met within .05 + .15."""
     study = module_of(FOLDER, "gate")
-    found = study.run(100)
-    assert json.loads(json.dumps(found)) == found
-    for c in found["limits"]:
+    results = study.run(100)
+    assert json.loads(json.dumps(results)) == results
+    for c in results["limits"]:
         assert c["kept"] <= 0.13 or c["ratio"] < 1
         assert c["kept"] == pytest.approx(c["power"], abs=0.2)
         assert c["unlike_the_bound"] == 0
-    for c in found["gains"]:
+    for c in results["gains"]:
         assert c["promoted"] == pytest.approx(c["power"], abs=0.2)
-    assert all(c["promoted"] <= 0.13 for c in found["best_of_20"])
-    assert all(c["safe"] <= 0.13 for c in found["monitors"] if c["ratio"] >= 1)
-    assert study.fragment(found).count("|") > 100
+    assert all(c["promoted"] <= 0.13 for c in results["best_of_20"])
+    assert all(c["safe"] <= 0.13 for c in results["monitors"] if c["ratio"] >= 1)
+    assert study.fragment(results).count("|") > 100

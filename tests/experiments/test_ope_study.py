@@ -36,8 +36,8 @@ def test_decisions_of_a_user_have_the_correlation_that_is_asked_for(study):
     centred = (reward - world.rate[segment, action]).reshape(-1, 2)
     same = action.reshape(-1, 2)[:, 0] == action.reshape(-1, 2)[:, 1]
     rate = world.rate[segment, action].reshape(-1, 2)[same, 0]
-    found = (centred[same].prod(1) / (rate * (1 - rate))).mean()
-    assert found == pytest.approx(0.2, abs=0.02)
+    correlation = (centred[same].prod(1) / (rate * (1 - rate))).mean()
+    assert correlation == pytest.approx(0.2, abs=0.02)
 
 
 def test_what_has_been_measured_is_not_measured_again(study, tmp_path):
@@ -61,10 +61,10 @@ def test_the_band_is_wider_for_more_cells_and_names_what_leaves_it(study):
     def cells(count, low=0.95):
         good = {"logs": 2000, "n": 500, "largest": 3, "alike": 0.0, "mean": 0.13, "share ok": 0.96}
         good |= dict.fromkeys(cover.INTERVALS, 0.95)
-        found = {str(i): dict(good) for i in range(count)}
-        found["weak"] = good | {"share ok": 0.5, "dr t": 0.3}
-        found["0"]["dr t"] = low
-        return found
+        table = {str(i): dict(good) for i in range(count)}
+        table["weak"] = good | {"share ok": 0.5, "dr t": 0.3}
+        table["0"]["dr t"] = low
+        return table
 
     (low, high), (lower, higher) = cover.band(cells(1)), cover.band(cells(20))
     assert lower < low < 0.95 < high < higher
@@ -74,13 +74,13 @@ def test_the_band_is_wider_for_more_cells_and_names_what_leaves_it(study):
 
 def test_pairs_are_compared_by_what_is_told_apart(study):
     settings = {"targets": [0.2, 0.8], "prices": [0.0]}
-    made = {
+    trials = {
         "mis": np.array([[[1.0, 0.5]], [[1.0, 1.5]], [[1.0, 0.9]]]),
         "one": np.array([[[1.0, 2.0]]] * 3),
         "error": np.array([[[[0, 0.1], [0.1, 0]]], [[[0, 0.4], [0.4, 0]]], [[[0, 0.2], [0.2, 0]]]]),
     }
-    found = study("carry_over").compare(settings, {"0.2": [1.0, 0.0], "0.8": [0.5, 0.0]}, made)["price 0"]
-    (pair,) = found["pairs"]
+    results = study("carry_over").compare(settings, {"0.2": [1.0, 0.0], "0.8": [0.5, 0.0]}, trials)["price 0"]
+    (pair,) = results["pairs"]
     assert (pair["true"], pair["told"], pair["right"]) == (-0.5, pytest.approx(2 / 3), 1.0)
     assert (pair["right, all"], pair["one-step right"]) == (pytest.approx(2 / 3), 0.0)
 

@@ -68,29 +68,29 @@ class TestHeartSteps:
     )
 
     @pytest.fixture
-    def found(self, tactful):
+    def report(self, tactful):
         code, out, _ = tactful(*self.EVALUATE)
         assert code == 0
         return json.loads(out)
 
-    def test_both_outcomes_have_intervals_by_user(self, found):
-        assert (found["n"], found["users"]) == (6061, 37)
-        assert found["left_out"] == {"where: available = 1": 7540 - 6061}
+    def test_both_outcomes_have_intervals_by_user(self, report):
+        assert (report["n"], report["users"]) == (6061, 37)
+        assert report["left_out"] == {"where: available = 1": 7540 - 6061}
         for role in ("target", "baseline", "difference"):
-            for (_, estimator), e in entries(found["estimates"], role).items():
+            for (_, estimator), e in entries(report["estimates"], role).items():
                 assert np.isfinite(e["value"])
                 if estimator != "dm":
                     assert e["interval"] == "cluster-t"
                     assert 0 < e["se"] < np.inf
                     assert e["low"] < e["value"] < e["high"]
-            assert {"log_steps", "active"} <= {o for o, _ in entries(found["estimates"], role)}
+            assert {"log_steps", "active"} <= {o for o, _ in entries(report["estimates"], role)}
 
-    def test_37_users_are_weak(self, found):
-        assert {e["verdict"] for e in found["estimates"]} == {"weak"}
-        assert all("37 users" in e["why"] for e in found["estimates"])
+    def test_37_users_are_weak(self, report):
+        assert {e["verdict"] for e in report["estimates"]} == {"weak"}
+        assert all("37 users" in e["why"] for e in report["estimates"])
 
     @pytest.mark.parametrize("outcome", ["log_steps", "active"])
-    def test_the_differences_are_those_of_numpy(self, found, outcome):
+    def test_the_differences_are_those_of_numpy(self, report, outcome):
         rows = rows_of(HEARTSTEPS, available="1")
         user, sent, steps = (column(rows, c) for c in ("user", "send", "steps_post30"))
         r = np.log(steps + 0.5) if outcome == "log_steps" else (steps >= 100).astype(float)
@@ -105,28 +105,28 @@ class TestHeartSteps:
         }
         reach = t.ppf(0.975, 36)
         for estimator, (value, se) in by_hand.items():
-            e = entries(found["estimates"], "difference")[outcome, estimator]
+            e = entries(report["estimates"], "difference")[outcome, estimator]
             assert e["value"] == pytest.approx(value, rel=0, abs=1e-9)
             assert e["se"] == pytest.approx(se, rel=0, abs=1e-9)
             assert e["low"] == pytest.approx(value - reach * se, rel=0, abs=1e-9)
             assert e["high"] == pytest.approx(value + reach * se, rel=0, abs=1e-9)
 
-    def test_segments_are_those_of_the_file(self, found):
+    def test_segments_are_those_of_the_file(self, report):
         rows = rows_of(HEARTSTEPS, available="1")
         weekend, hour = column(rows, "weekday") >= 5, column(rows, "local_hour")
         part = weekend & (hour >= 11) & (hour < 17)
         steps, sent = column(rows, "steps_post30")[part], column(rows, "send")[part]
-        e = entries(found["by_segment"]["weekend/midday"], "difference")["active", "snips"]
+        e = entries(report["by_segment"]["weekend/midday"], "difference")["active", "snips"]
         assert e["n"] == part.sum()
         means = [(steps[sent == a] >= 100).mean() for a in (0, 1)]
         assert e["value"] == pytest.approx(means[1] - means[0], rel=0, abs=1e-9)
 
     def test_check_promises_no_reliable_interval_at_37_users(self, tactful):
         code, out, _ = tactful("check", HEARTSTEPS, *self.ARGUMENTS, "--json")
-        found = json.loads(out)
+        report = json.loads(out)
         assert code == 0
-        assert not [text for text in found["can"] if "reliable" in text]
-        assert [text for text in found["can"] if "weakly: always:none, always:send" in text]
+        assert not [text for text in report["can"] if "reliable" in text]
+        assert [text for text in report["can"] if "weakly: always:none, always:send" in text]
 
 
 ITEMS = {"all": 80, "men": 34, "women": 46}
@@ -142,9 +142,9 @@ class TestOpenBandit:
 
     @pytest.mark.parametrize("campaign", ["all", "men"])
     def test_all_and_men_have_every_estimator(self, tactful, campaign):
-        found = self.evaluate(tactful, campaign)
-        assert found["n"] == 10_000
-        target = entries(found["estimates"])
+        report = self.evaluate(tactful, campaign)
+        assert report["n"] == 10_000
+        target = entries(report["estimates"])
         for estimator in ("ips", "snips", "dm", "dr"):
             e = target["click", estimator]
             assert np.isfinite(e["value"])
@@ -156,15 +156,15 @@ class TestOpenBandit:
         rows = rows_of(OPEN_BANDIT, policy="bts", campaign=campaign)
         click = column(rows, "click")
         w = 1 / ITEMS[campaign] / column(rows, "propensity")
-        found = entries(self.evaluate(tactful, campaign)["estimates"])
-        e = found["click", "ips"]
+        report = entries(self.evaluate(tactful, campaign)["estimates"])
+        e = report["click", "ips"]
         assert e["ess"] == pytest.approx(w.sum() ** 2 / (w @ w), rel=1e-7)
         assert e["max_weight"] == pytest.approx(w.max(), rel=1e-7)
         assert e["mean_weight"] == pytest.approx(w.mean(), rel=1e-7)
         if campaign != "women":  # a table's shares are integers of 2^32: 1/80 is met to 4e-9
             assert e["value"] == pytest.approx((w * click).mean(), rel=1e-7)
             assert e["se"] == pytest.approx((w * click).std(ddof=1) / np.sqrt(w.size), rel=1e-7)
-            assert found["click", "snips"]["value"] == pytest.approx(w @ click / w.sum(), rel=1e-7)
+            assert report["click", "snips"]["value"] == pytest.approx(w @ click / w.sum(), rel=1e-7)
 
     def test_women_is_refused_for_starved_weights(self, tactful):
         for e in entries(self.evaluate(tactful, "women")["estimates"]).values():
@@ -193,10 +193,10 @@ class TestBank:
 
     def test_check_says_why_nothing_can_be_evaluated(self, tactful):
         code, out, _ = tactful("check", BANK, "--spec", self.SPEC, "--json")
-        found = json.loads(out)
+        report = json.loads(out)
         assert code == 0
-        assert found["propensities_are"] == "absent"
-        assert [text for text in found["cannot"] if "off-policy" in text and "no propensities" in text]
+        assert report["propensities_are"] == "absent"
+        assert [text for text in report["cannot"] if "off-policy" in text and "no propensities" in text]
 
     def test_evaluate_exits_4_with_one_line(self, tactful):
         code, out, err = tactful("evaluate", BANK, "--spec", self.SPEC, *self.POLICIES)
