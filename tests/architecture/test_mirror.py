@@ -177,25 +177,21 @@ COVERED = {
     ),
     "optimisation/test_contextual_publish.py": (
         "optimisation/cautious.py",
-        "optimisation/context_population.py",
         "optimisation/explorers.py",
         "optimisation/scores.py",
         "optimisation/utility.py",
     ),
     "optimisation/test_provenance.py": ("core/lineage.py",),
-    "optimisation/test_publish.py": (
+    "optimisation/test_population.py": (
+        "optimisation/context_population.py",
         "optimisation/node_population.py",
-        "optimisation/population.py",
     ),
     "planning/test_verdict_chance.py": (
         "planning/from_guess.py",
         "planning/from_log.py",
         "planning/power.py",
     ),
-    "policies/test_artifact.py": (
-        "policies/codec.py",
-        "policies/terms.py",
-    ),
+    "policies/test_artifact.py": ("policies/codec.py",),
     "policies/test_contextual.py": (
         "policies/bank_score.py",
         "policies/grid.py",
@@ -233,7 +229,6 @@ COVERED = {
         "service/settings.py",
     ),
     "serving/test_decider.py": (
-        "batch/decide.py",
         "batch/table_lookup.py",
         "core/draw.py",
         "serving/decision.py",

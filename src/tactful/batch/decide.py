@@ -19,7 +19,13 @@ from tactful.policies.table import Table
 
 
 class Decisions(NamedTuple):
-    """n decisions."""
+    """n decisions.
+
+    Examples
+    --------
+    >>> Decisions(np.array(["policy"], object), np.array([1]), np.array([0.5]), None).propensity.tolist()
+    [0.5]
+    """
 
     arm: Text
     """(n,) names of the arms."""
@@ -69,6 +75,16 @@ def decide(
     ------
     PolicyError
         A row has no eligible action or no whole context, or the policy must not decide a period.
+
+    Examples
+    --------
+    >>> from tactful.core.actions import ActionSpace
+    >>> from tactful.core.draw import user_keys
+    >>> from tactful.policies.table import uniform
+    >>> policy = uniform(ActionSpace.named(["none", "push"]))
+    >>> drawn = decide(policy, user_keys(["ada", "bob"]), np.array([7, 7]), np.array([0, 0]))
+    >>> drawn.arm.tolist(), drawn.propensity.tolist()
+    (['policy', 'policy'], [0.5, 0.5])
     """
     n = user_key.size
     if n:

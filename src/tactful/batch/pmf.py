@@ -38,6 +38,13 @@ def pmf_of(policy: Policy, nodes: I64, context: F64 | None = None) -> F64:
     ------
     PolicyError
         A contextual policy without contexts, or with values that are not finite.
+
+    Examples
+    --------
+    >>> from tactful.core.actions import ActionSpace
+    >>> from tactful.policies.table import always
+    >>> pmf_of(always(ActionSpace.named(["none", "push"]), "push"), np.array([0, 0])).tolist()
+    [[0.0, 1.0], [0.0, 1.0]]
     """
     if not isinstance(policy, Contextual) or nodes.size < MIN_KERNEL_ROWS:
         return policy.pmf(nodes, context)

@@ -204,6 +204,11 @@ def time_us(text: str, where: str) -> int:
     ------
     SpecError
         The text is not an ISO time; ``where`` names its place.
+
+    Examples
+    --------
+    >>> time_us("1970-01-05", "[actions] origin") == 4 * DAY_US
+    True
     """
     try:
         time = datetime.fromisoformat(text)

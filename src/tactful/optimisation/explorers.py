@@ -22,7 +22,14 @@ TABLE_DRAWS = 1024  # of a table, which keeps none of them
 
 
 class Explorer(Protocol):
-    """Turns what is known of each action's utility into probabilities."""
+    """Turns what is known of each action's utility into probabilities.
+
+    Examples
+    --------
+    >>> explorer: Explorer = Greedy()
+    >>> explorer.rule.name
+    'greedy'
+    """
 
     @property
     def rule(self) -> Rule:

@@ -68,7 +68,24 @@ class Score(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Contextual(OnTerms):
-    """A pmf that depends on a context: (1 − share) · score(context) + share · base, before mask and mix."""
+    """A pmf that depends on a context: (1 − share) · score(context) + share · base, before mask and mix.
+
+    Examples
+    --------
+    The second action is worth one more for every standard deviation of the dose, give or take a tenth:
+
+    >>> from tactful.policies.linear_score import LinearScore
+    >>> mean, root = np.array([[[0.0, 0.0], [0.0, 1.0]]]), np.full((1, 2, 2, 2), 0.1)
+    >>> policy = Contextual(
+    ...     actions=ActionSpace.named(["none", "push"]),
+    ...     segments=Segments.of([""]),
+    ...     features=Features(("dose",), (2.0,), (1.0,)),
+    ...     score=LinearScore.from_coefficients(Rule("greedy"), mean, root),
+    ...     typical=np.array([[ONE // 2, ONE // 2]], np.uint64),
+    ... )
+    >>> policy.pmf(np.array([0, 0]), np.array([[1.0], [3.0]])).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
 
     actions: ActionSpace
     """The k actions."""

@@ -19,6 +19,13 @@ class Policy(Protocol):
 
     What is served is this pmf masked, mixed with the share ``uniform`` of the uniform pmf over the eligible actions,
     and rounded (``core.draw.serve``).
+
+    Examples
+    --------
+    >>> from tactful.policies.table import always
+    >>> policy: Policy = always(ActionSpace.named(["none", "push"]), "push")
+    >>> policy.uniform, policy.pmf(policy.segments.locate(policy.segments)).tolist()
+    (0.0, [[0.0, 1.0]])
     """
 
     @property
@@ -45,6 +52,13 @@ class Published(Policy, Protocol):
     """A policy that can be saved, evaluated and served: ``Table`` and ``Contextual``.
 
     From ``salt`` to ``lineage`` its attributes are those of its ``terms``, which describe them.
+
+    Examples
+    --------
+    >>> from tactful.policies.table import uniform
+    >>> policy: Published = uniform(ActionSpace.named(["none", "push"]))
+    >>> policy.kind, policy.features.names, policy.valid_until
+    ('table', (), None)
     """
 
     @property

@@ -100,16 +100,27 @@ class Table(OnTerms):
 
 
 def uniform(actions: ActionSpace) -> Table:
-    """Every eligible action alike."""
+    """A policy that takes every eligible action alike.
+
+    Examples
+    --------
+    >>> uniform(ActionSpace.named(["none", "push"])).average().tolist()
+    [[0.5, 0.5]]
+    """
     return Table.of(actions, Segments((ROOT,)), np.full((1, actions.k), 1 / actions.k))
 
 
 def always(actions: ActionSpace, name: str) -> Table:
-    """One action for everybody; where it is not eligible, the eligible ones alike.
+    """A policy that takes one action for everybody; where it is not eligible, the eligible ones alike.
 
     Raises
     ------
     SpecError
         The action is not in the action space.
+
+    Examples
+    --------
+    >>> always(ActionSpace.named(["none", "push"]), "push").average().tolist()
+    [[0.0, 1.0]]
     """
     return Table.of(actions, Segments((ROOT,)), np.eye(actions.k)[[actions.index(name)]])
