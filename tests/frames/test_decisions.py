@@ -31,9 +31,9 @@ def people(n, seed=1, k=None):
     frame = pl.DataFrame({"user": [f"u-{i}" for i in range(n)], "segment": rng.choice(PATHS, n)})
     if k is None:
         return frame
-    may = rng.random((n, k)) < 0.5
-    may[np.arange(n), rng.integers(k, size=n)] = True
-    return frame.with_columns(eligible=pl.Series(may.tolist()))
+    eligible = rng.random((n, k)) < 0.5
+    eligible[np.arange(n), rng.integers(k, size=n)] = True
+    return frame.with_columns(eligible=pl.Series(eligible.tolist()))
 
 
 def assert_as_decider(policy, users, decisions, period):
@@ -41,8 +41,11 @@ def assert_as_decider(policy, users, decisions, period):
     assert decisions.height == users.height
     for given_, row in zip(users.iter_rows(named=True), decisions.iter_rows(named=True), strict=True):
         path = given_.get("segment") or ""
-        one = decider.decide(given_["user"], period, path, eligible=given_.get("eligible"))
-        assert {c: row[c] for c in one._fields} == one._asdict() | {"user": str(given_["user"]), "segment": path}
+        decision = decider.decide(given_["user"], period, path, eligible=given_.get("eligible"))
+        assert {c: row[c] for c in decision._fields} == decision._asdict() | {
+            "user": str(given_["user"]),
+            "segment": path,
+        }
         assert row["eligible"] == (given_.get("eligible") or [True] * policy.actions.k)
 
 
@@ -99,9 +102,9 @@ def test_numbers_and_texts_are_one_user_and_a_missing_segment_is_the_root():
 
 def test_the_order_and_the_company_of_users_do_not_matter():
     users = people(200, k=GRID.k)
-    whole = tt.decide(ARMS, users, 5, at="2026-11-02")
-    assert tt.decide(ARMS, users.reverse(), 5, at="2026-11-02").reverse().equals(whole)
-    assert tt.decide(ARMS, users[60:61], 5, at="2026-11-02").equals(whole[60:61])
+    decisions = tt.decide(ARMS, users, 5, at="2026-11-02")
+    assert tt.decide(ARMS, users.reverse(), 5, at="2026-11-02").reverse().equals(decisions)
+    assert tt.decide(ARMS, users[60:61], 5, at="2026-11-02").equals(decisions[60:61])
 
 
 def test_vectors_are_the_whole_pmf():
@@ -200,10 +203,10 @@ def test_decisions_joined_with_outcomes_are_a_log(tmp_path, extension, vectors):
     assert log.period.tolist() == decisions["period"].to_list()
     assert (log.propensities is not None) == vectors
     assert log.decided_at.tolist() == decisions["decided_at"].dt.epoch("us").to_list()
-    found = tt.check(log)
-    assert not [f for f in found.findings if f.level == "error"]
+    report = tt.check(log)
+    assert not [f for f in report.findings if f.level == "error"]
     policy = tt.publish(tt.Conjugate().fit(log), SPEC.objective)
-    assert tt.evaluate(log, uniform(GRID)).n == 800 - found.arms["control"]
+    assert tt.evaluate(log, uniform(GRID)).n == 800 - report.arms["control"]
     assert tt.decide(policy, users_of(log), 2962).height == 400
 
 
@@ -257,6 +260,6 @@ def test_users_of_a_log_without_absorbing_outcomes_are_all():
 
 
 def test_the_users_of_a_part_are_its_own():
-    train, held = random_log(1, users=40).split(0.3)
-    assert set(users_of(train)["user"]) & set(users_of(held)["user"]) == set()
-    assert users_of(train).height + users_of(held).height == 40
+    train, holdout = random_log(1, users=40).split(0.3)
+    assert set(users_of(train)["user"]) & set(users_of(holdout)["user"]) == set()
+    assert users_of(train).height + users_of(holdout).height == 40

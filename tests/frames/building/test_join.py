@@ -210,7 +210,7 @@ def test_events_that_cannot_be_understood_are_refused_in_one_line(events, messag
 
 
 def test_files_may_spread_the_body_over_columns(tmp_path):
-    wide = pl.DataFrame(
+    columns = pl.DataFrame(
         {
             "id": ["d", "o"],
             "kind": ["decision", "outcome"],
@@ -222,7 +222,7 @@ def test_files_may_spread_the_body_over_columns(tmp_path):
             "name": [None, "opened"],
         }
     )
-    wide.write_ndjson(tmp_path / "e.ndjson")
+    columns.write_ndjson(tmp_path / "e.ndjson")
     table = join(read_events(tmp_path / "e.ndjson"), SPEC, as_of_us=2**60).table
     assert table.select("user", "action", "propensity", "opened", "visits").rows() == [("7", "send", 0.25, 1.0, 0.0)]
 

@@ -24,12 +24,12 @@ from tactful.errors import LogError
 from tactful.frames import LogSpec, canonical_spec, read_log, to_frame, write_log
 
 DATA = Path(__file__).parents[3] / "../shared/data"
-LEAST = {"actions": {"names": ["none", "send"]}, "outcomes": {"opened": {"kind": "binary"}}}
+SMALLEST_SPEC = {"actions": {"names": ["none", "send"]}, "outcomes": {"opened": {"kind": "binary"}}}
 FORMATS = ("parquet", "csv", "csv.gz", "ndjson", "jsonl", "ndjson.gz", "jsonl.gz")
 
 
 def spec_of(**tables):
-    return LogSpec.from_dict(LEAST | tables)
+    return LogSpec.from_dict(SMALLEST_SPEC | tables)
 
 
 def small(**edits):
@@ -67,10 +67,10 @@ def test_lazy_frames_and_text_paths(tmp_path):
 @pytest.mark.parametrize("hive", [True, False])
 def test_a_folder_of_partitions(hive, tmp_path):
     spec = toml(tmp_path)
-    for week, part in sorted(frame().partition_by("week", as_dict=True).items()):
+    for week, rows in sorted(frame().partition_by("week", as_dict=True).items()):
         folder = tmp_path / "log" / (f"week={week[0]}" if hive else str(week[0]))
         folder.mkdir(parents=True)
-        (part.drop("week") if hive else part).write_parquet(folder / "part.parquet")
+        (rows.drop("week") if hive else rows).write_parquet(folder / "part.parquet")
     log = read_log(tmp_path / "log", spec)
     assert log.period.tolist() == [0, 0, 1, 1, 2, 2]
     assert log.user.tolist() == [0, 1] * 3
@@ -162,12 +162,12 @@ def test_propensities_alone_give_the_propensity():
 
 
 @pytest.mark.parametrize(
-    ("kind", "kept"), [("logged", True), ("design", True), ("estimated", False), ("absent", False)]
+    ("kind", "has_propensities"), [("logged", True), ("design", True), ("estimated", False), ("absent", False)]
 )
-def test_provenance(kind, kept):
+def test_provenance(kind, has_propensities):
     log = read_log(small(propensity=[0.5] * 3), spec_of(log={"propensities_are": kind}))
     assert log.provenance == kind
-    assert (log.propensity is not None) == kept
+    assert (log.propensity is not None) == has_propensities
 
 
 def test_context_by_name_prefix_and_expression():
@@ -222,11 +222,11 @@ def test_expressions_fail_only_on_rows_that_are_read():
 
 
 TIMES = ["2026-11-02T08:00:00Z", "2026-11-02 09:30:00.5+01:00", "2026-11-02T08:00+0100"]
-AT = [time_us(t, "") for t in ("2026-11-02T08:00:00Z", "2026-11-02T08:30:00.500000Z", "2026-11-02T07:00:00Z")]
+TIMES_US = [time_us(t, "") for t in ("2026-11-02T08:00:00Z", "2026-11-02T08:30:00.500000Z", "2026-11-02T07:00:00Z")]
 
 
 def test_iso_texts_with_offsets():
-    assert read_log(small(decided_at=TIMES), spec_of()).decided_at.tolist() == AT
+    assert read_log(small(decided_at=TIMES), spec_of()).decided_at.tolist() == TIMES_US
 
 
 @pytest.mark.parametrize("as_text", [True, False])
@@ -243,7 +243,7 @@ def test_dates_and_mixed_offsets():
     days = read_log(small(decided_at=[date(2026, 11, 2)] * 3), spec)
     assert days.decided_at.tolist() == [time_us("2026-11-02", "")] * 3
     mixed = read_log(small(decided_at=[TIMES[1], "2026-11-02T08:00", "2026-11-02"]), spec)
-    assert mixed.decided_at.tolist() == [AT[1], AT[0], time_us("2026-11-02", "")]
+    assert mixed.decided_at.tolist() == [TIMES_US[1], TIMES_US[0], time_us("2026-11-02", "")]
 
 
 def test_epochs_by_expression():
@@ -356,8 +356,8 @@ def as_frame(rows):
 @settings(max_examples=150, deadline=None)
 @given(decisions, st.integers(0, 4), st.sampled_from(["refuse", "zero", "immature"]), st.sampled_from([None, 12]))
 def test_maturity_is_that_of_the_reference(rows, window, null, as_of):
-    now = max(d.at for d in rows) if as_of is None else as_of
-    expected = [reference.outcome(d, now, window, null) for d in rows]
+    as_of_day = max(d.at for d in rows) if as_of is None else as_of
+    expected = [reference.outcome(d, as_of_day, window, null) for d in rows]
     log = {} if as_of is None else {"as_of": "2026-01-13"}
     spec = spec_of(
         columns={"period": "@rank"},
@@ -402,10 +402,10 @@ def logs(draw, vectors=True):
     paths = [draw(st.sampled_from(["", "ios", "ios/new", "a%2Fb", "wéb"])) for _ in range(n)]
     segments = Segments.of(paths)
     action = rng.integers(0, space.k, n)
-    at = rng.integers(0, 20 * DAY_US, n)
-    age = (as_of := int(at.max()) + draw(st.integers(0, DAY_US))) - at
+    decided_at = rng.integers(0, 20 * DAY_US, n)
+    age = (as_of := int(decided_at.max()) + draw(st.integers(0, DAY_US))) - decided_at
     mature = age >= 3 * DAY_US
-    known = mature & (rng.random(n) < draw(st.sampled_from([0.5, 1.0])))
+    is_known = mature & (rng.random(n) < draw(st.sampled_from([0.5, 1.0])))
     trials = rng.integers(0, 5, n).astype(float)
     pmf = rng.dirichlet(np.ones(space.k), n)
     with_vectors = vectors and draw(st.booleans())
@@ -426,13 +426,13 @@ def logs(draw, vectors=True):
         outcomes={
             "opens": Measured(
                 Outcome("opens", "count", window_us=3 * DAY_US, has_trials=True),
-                np.where(known, np.floor(trials / 2), np.nan),
+                np.where(is_known, np.floor(trials / 2), np.nan),
                 mature,
-                np.where(known, trials, np.nan),
+                np.where(is_known, trials, np.nan),
             ),
             "spent": Measured(Outcome("spent", "real"), rng.normal(size=n) * 1e-9, np.ones(n, bool)),
         },
-        decided_at=at,
+        decided_at=decided_at,
         propensity=pmf[np.arange(n), action],
         propensities=pmf if with_vectors else None,
         eligible=np.ones((n, space.k), bool) if with_vectors else None,
@@ -444,24 +444,24 @@ def logs(draw, vectors=True):
     )
 
 
-def same(a: Log, b: Log) -> bool:
+def say_the_same(a: Log, b: Log) -> bool:
     """Whether two logs say the same; codes may differ."""
     arrays = ("period", "action", "decided_at", "propensity", "propensities", "eligible", "context")
     pairs = [(getattr(a, name), getattr(b, name)) for name in arrays]
     for o, m in a.outcomes.items():
-        other = b.outcomes[o]
-        pairs += [(m.value, other.value), (m.trials, other.trials), (m.mature, other.mature)]
-        assert m.spec == other.spec
+        twin = b.outcomes[o]
+        pairs += [(m.value, twin.value), (m.trials, twin.trials), (m.mature, twin.mature)]
+        assert m.spec == twin.spec
     for x, y in pairs:
         assert (x is None) == (y is None)
         if x is not None:
             np.testing.assert_array_equal(x, y)
-    plain = ("actions", "segments", "context_names", "as_of", "provenance")
-    assert [getattr(a, p) for p in plain] == [getattr(b, p) for p in plain]
+    names = ("actions", "segments", "context_names", "as_of", "provenance")
+    assert [getattr(a, p) for p in names] == [getattr(b, p) for p in names]
     assert (a.fallback is None) == (b.fallback is None)
     for name in ("arm", "policy", "scope", *(("fallback",) if a.fallback else ())):
-        one, two = getattr(a, name), getattr(b, name)
-        assert [one.names[c] for c in one.code] == [two.names[c] for c in two.code]
+        x, y = getattr(a, name), getattr(b, name)
+        assert [x.names[c] for c in x.code] == [y.names[c] for c in y.code]
     return a.fingerprint() == b.fingerprint()
 
 
@@ -471,7 +471,7 @@ def same(a: Log, b: Log) -> bool:
 def test_round_trip(extension, tmp_path_factory, log):
     path = tmp_path_factory.mktemp("log") / f"log.{extension}"
     write_log(log, path)
-    assert same(read_log(path, canonical_spec(log)), log)
+    assert say_the_same(read_log(path, canonical_spec(log)), log)
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
@@ -481,13 +481,13 @@ def test_round_trip(extension, tmp_path_factory, log):
 def test_round_trip_of_csv(extension, tmp_path_factory, log):
     path = tmp_path_factory.mktemp("log") / f"log.{extension}"
     write_log(log, path)
-    assert same(read_log(path, canonical_spec(log)), log)
+    assert say_the_same(read_log(path, canonical_spec(log)), log)
 
 
 def test_a_read_log_reads_again(tmp_path):
     spec = toml(tmp_path)
     log = read_log(frame(), spec)
-    assert same(read_log(to_frame(log), canonical_spec(log)), log)
+    assert say_the_same(read_log(to_frame(log), canonical_spec(log)), log)
 
 
 def test_csv_holds_no_vectors(tmp_path):
@@ -498,10 +498,10 @@ def test_csv_holds_no_vectors(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("log.xlsx", "unknown kind of file"), ("no/log.csv", "No such file or directory; choose")]
+    ("name", "message"), [("log.xlsx", "unknown kind of file"), ("no/log.csv", "No such file or directory; choose")]
 )
-def test_what_cannot_be_written(name, says, tmp_path):
-    with pytest.raises(LogError, match=says):
+def test_what_cannot_be_written(name, message, tmp_path):
+    with pytest.raises(LogError, match=message):
         write_log(read_log(small(), spec_of()), tmp_path / name)
 
 
@@ -509,7 +509,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "log.parquet"
     log = read_log(small(), spec_of())
     write_log(log, path)
-    before = path.read_bytes()
+    old_bytes = path.read_bytes()
 
     def fail(*_args, **_options):
         raise OSError("disk full")
@@ -517,7 +517,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     monkeypatch.setattr(pl.DataFrame, "write_parquet", fail)
     with pytest.raises(LogError, match="disk full"):
         write_log(replace(log, provenance="design"), path)
-    assert path.read_bytes() == before
+    assert path.read_bytes() == old_bytes
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 

@@ -46,7 +46,7 @@ propensities_are = "logged"
 min_propensity = 0.002
 rejoin = "refuse"
 """
-LEAST = {"actions": {"names": ["none", "send"]}, "outcomes": {"opened": {"kind": "binary"}}}
+SMALLEST_SPEC = {"actions": {"names": ["none", "send"]}, "outcomes": {"opened": {"kind": "binary"}}}
 
 
 def test_the_documented_spec(tmp_path):
@@ -68,7 +68,7 @@ def test_the_documented_spec(tmp_path):
 
 
 def test_defaults():
-    spec = LogSpec.from_dict(LEAST)
+    spec = LogSpec.from_dict(SMALLEST_SPEC)
     outcome = spec.outcomes["opened"]
     assert (outcome.window_us, outcome.absorbing, outcome.has_trials, outcome.range) == (0, False, False, None)
     assert spec.measures["opened"].null == "refuse"
@@ -80,10 +80,10 @@ def test_defaults():
 
 
 def test_a_grid_has_weeks_and_none_by_default():
-    spec = LogSpec.from_dict(LEAST | {"actions": {"slots": ["08:00"], "frequencies": [1]}})
+    spec = LogSpec.from_dict(SMALLEST_SPEC | {"actions": {"slots": ["08:00"], "frequencies": [1]}})
     assert spec.actions.names == ("none", "1x@08:00")
     assert spec.actions.period_us == 7 * DAY_US
-    spec = LogSpec.from_dict(LEAST | {"actions": {"slots": ["08:00"], "frequencies": [1, 2], "none": False}})
+    spec = LogSpec.from_dict(SMALLEST_SPEC | {"actions": {"slots": ["08:00"], "frequencies": [1, 2], "none": False}})
     assert spec.actions.names == ("1x@08:00", "2x@08:00")
 
 
@@ -105,14 +105,14 @@ def test_as_of(log, as_of, tmp_path):
 
 def test_origin_and_map_of_plain_values():
     actions = {"names": ["none", "send"], "origin": "2026-01-01", "period_days": 1, "map": {0: "none", 1: "send"}}
-    spec = LogSpec.from_dict(LEAST | {"actions": actions})
+    spec = LogSpec.from_dict(SMALLEST_SPEC | {"actions": actions})
     assert spec.actions.period(time_us("2026-01-03T23:00:00Z", "")) == 2
     assert spec.action_map == {"0": "none", "1": "send"}
 
 
 def test_where_begins_the_message():
     with pytest.raises(SpecError, match=r"^here \[log\]: unknown key 'x'"):
-        LogSpec.from_dict(LEAST | {"log": {"x": 1}}, "here")
+        LogSpec.from_dict(SMALLEST_SPEC | {"log": {"x": 1}}, "here")
 
 
 def test_nearest_always_names_one():
