@@ -1,4 +1,4 @@
-"""``python -m tactful`` and the command ``tactful``: one line instead of a traceback where the libraries are missing."""
+"""``python -m tactful`` and the command ``tactful``: one line, and no traceback, where a library is missing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from tactful.errors import missing_extra, missing_library
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line. Without the extra that a command needs, say in one line what installs it and exit with 2."""
+    """Run the command line; where an extra is missing, say in one line what installs it, and exit with 2.
+
+    Parameters
+    ----------
+    arguments
+        The words after ``tactful``; those of this process by default.
+    """
     try:
         import_module("tactful.cli.main").main(arguments)
     except ModuleNotFoundError as error:
