@@ -31,7 +31,7 @@ from tactful.serving import Decider
 
 GOLDEN = Path(__file__).parent / "662487b"
 RELATIVE = 1e-12
-ONE = 1 << 32
+TOTAL_SHARES = 1 << 32
 
 
 def recorded(name):
@@ -131,10 +131,13 @@ def test_a_decider_decides_as_it_did(name):
         assert (d.policy, d.scope) == (decider.policy.version, decider.policy.scope)
         assert drawn_uniform(decider.policy, user, period) == expected["u"]
         cumulative = np.cumsum(shares)
-        assert (sum(shares), names[int(np.searchsorted(cumulative, expected["u"], "right"))]) == (ONE, d.action)
+        assert (sum(shares), names[int(np.searchsorted(cumulative, expected["u"], "right"))]) == (
+            TOTAL_SHARES,
+            d.action,
+        )
         if d.arm == "policy":
             pmf = decider.pmf(segment, expected["eligible"], context=context, period=period)
-            assert [pmf[name] * ONE for name in names] == shares
+            assert [pmf[name] * TOTAL_SHARES for name in names] == shares
 
 
 @pytest.mark.parametrize("name", DECISIONS)
@@ -160,8 +163,8 @@ def test_a_batch_has_the_same_integers(name):
 def test_a_file_of_users_gets_the_same_decisions(out, answer):
     policy, kind = out.split(".")
     vectors = () if kind == "csv" else ("--vectors",)
-    at = ("--period", 2910, "--at", "2026-11-02T08:00:00Z")
-    arguments = ("decide/users.parquet", "--policy", f"policies/{policy}", *at, "--out", f"again.{kind}", *vectors)
+    when = ("--period", 2910, "--at", "2026-11-02T08:00:00Z")
+    arguments = ("decide/users.parquet", "--policy", f"policies/{policy}", *when, "--out", f"again.{kind}", *vectors)
     assert answer("decide", *arguments)[0] == 0
     if kind == "parquet":
         assert_frame_equal(pl.read_parquet("again.parquet"), pl.read_parquet(f"decide/{out}"), check_exact=True)
@@ -251,22 +254,26 @@ def test_a_journal_opens_and_goes_on(golden):
         assert [e.body["granted"] for e in journal.of_user("bert", "consent")] == [True, False]
         anna = journal.decided("anna", 2900, "push")
         assert anna.body["action"] == "morning"
-        again = Event("d9", "decision", "anna", anna.at_us + 1, 2900, "push", {"action": "none"})
-        late = Event("o9", "outcome", "dora", about["as_of_us"] - 7 * 86_400_000_000, None, "push", {"name": "visits"})
-        assert journal.decide(again) == anna
-        new = Event("o10", "outcome", "anna", about["as_of_us"], None, "push", {"name": "visits"})
-        assert [a.status for a in journal.record(late, new)] == ["erased", "stored"]
-        assert [r.event for r in journal.read(rows[-1][0])] == [new]
+        second_decision = Event(
+            "d9", "decision", "anna", anna.at_us + 1, period=2900, scope="push", body={"action": "none"}
+        )
+        event_of_the_erased = Event(
+            "o9", "outcome", "dora", about["as_of_us"] - 7 * 86_400_000_000, scope="push", body={"name": "visits"}
+        )
+        assert journal.decide(second_decision) == anna
+        new_event = Event("o10", "outcome", "anna", about["as_of_us"], scope="push", body={"name": "visits"})
+        assert [a.status for a in journal.record(event_of_the_erased, new_event)] == ["erased", "stored"]
+        assert [r.event for r in journal.read(rows[-1][0])] == [new_event]
 
 
 def test_a_journal_joins_to_the_same_log(answer):
     about = recorded("journal/journal.json")
     as_of = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=about["as_of_us"])).isoformat()
-    code, told = answer(
+    code, printed = answer(
         "join", "journal/journal.db", "--spec", "journal/spec.toml", "--as-of", as_of, "--out", "joined.parquet"
     )
     assert code == 0
-    assert_same(told, about["joined"])
+    assert_same(printed, about["joined"])
     assert_frame_equal(pl.read_parquet("joined.parquet"), pl.read_parquet("journal/joined.parquet"), check_exact=True)
 
 
@@ -275,21 +282,21 @@ def test_a_journal_joins_to_the_same_log(answer):
 
 @pytest.mark.parametrize("name", [name for name, a in ANSWERS.items() if a["arguments"][0] == "evaluate"])
 def test_an_evaluation_says_the_same(name, answer):
-    code, told = answer(*ANSWERS[name]["arguments"])
+    code, printed = answer(*ANSWERS[name]["arguments"])
     assert code == ANSWERS[name]["code"]
-    assert_same(told, ANSWERS[name]["json"])
+    assert_same(printed, ANSWERS[name]["json"])
 
 
 def test_a_ledger_goes_on_with_what_is_left(answer):
     path = Path("ledger/log.parquet.ledger.json")
-    before = json.loads(path.read_text())["holdouts"]["golden:0.5"]
+    old_entry = json.loads(path.read_text())["holdouts"]["golden:0.5"]
     for name in ("asked again", "third gate"):
-        code, told = answer(*ANSWERS[name]["arguments"])
+        code, printed = answer(*ANSWERS[name]["arguments"])
         assert code == ANSWERS[name]["code"]
-        assert_same(told, ANSWERS[name]["json"], name)
-    after = json.loads(path.read_text())["holdouts"]["golden:0.5"]
-    assert (after["looks"], after["gates"][:2]) == (before["looks"], before["gates"])
-    assert [gate["spent"] for gate in after["gates"]] == pytest.approx([0.025, 0.0125, 0.00625], rel=RELATIVE)
+        assert_same(printed, ANSWERS[name]["json"], name)
+    new_entry = json.loads(path.read_text())["holdouts"]["golden:0.5"]
+    assert (new_entry["looks"], new_entry["gates"][:2]) == (old_entry["looks"], old_entry["gates"])
+    assert [gate["spent"] for gate in new_entry["gates"]] == pytest.approx([0.025, 0.0125, 0.00625], rel=RELATIVE)
 
 
 def test_a_look_is_entered_beside_the_others(answer):
@@ -303,10 +310,10 @@ def test_a_look_is_entered_beside_the_others(answer):
 
 def test_a_monitor_goes_on_and_says_the_same(answer):
     for name in ("first look", "second look", "second look"):  # what was counted is never counted again
-        code, told = answer(*ANSWERS[name]["arguments"])
+        code, printed = answer(*ANSWERS[name]["arguments"])
         assert code == ANSWERS[name]["code"]
         expected = ANSWERS[name]["json"]
-        assert_same(told, expected, name)
+        assert_same(printed, expected, name)
 
 
 def test_a_limit_that_is_passed_still_says_so(answer):
@@ -321,5 +328,5 @@ def test_a_limit_that_is_passed_still_says_so(answer):
     Path("log/bad.toml").write_text(spec[: spec.index("as_of")] + 'as_of = "2028-01-01T00:00:00Z"\n')
     arguments = ANSWERS["second look"]["arguments"]
     arguments = [x.replace("log/log.parquet", "log/bad.parquet").replace("few.toml", "bad.toml") for x in arguments]
-    code, told = answer(*arguments)
-    assert (code, told["advice"]) == (3, "roll back")
+    code, printed = answer(*arguments)
+    assert (code, printed["advice"]) == (3, "roll back")

@@ -77,7 +77,7 @@ as_of = "AS_OF"
 """
 
 # Two outcomes are enough for what is large: contextual posteriors, and evaluations.
-FEW = ("engaged", "opted_out")
+TWO_OUTCOMES = ("engaged", "opted_out")
 
 # The same decisions under other names, with expressions, a filter and a map of actions.
 MAPPED_SPEC = """\
@@ -160,11 +160,11 @@ def log_frame(policy, seed=1):
     rows = []
     for i in range(USERS):
         user, path = f"ü-{i}" if i % 7 == 0 else f"u-{i}", PATHS[i % 3]
-        taste, left = chance.gauss(0, 0.08), False
+        taste, opted_out = chance.gauss(0, 0.08), False
         for period in range(FIRST_PERIOD, FIRST_PERIOD + PERIODS):
-            if not left:
+            if not opted_out:
                 rows.append(decision_row(policy, chance, user, path, period, taste))
-                left = rows[-1]["opted_out"] == 1
+                opted_out = rows[-1]["opted_out"] == 1
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
@@ -216,14 +216,14 @@ def write_logs(frame):
     Path("log").mkdir()
     late_us = CADENCES.period_start_us(FIRST_PERIOD + PERIODS) + 2 * DAY_US
     early_us = CADENCES.period_start_us(FIRST_PERIOD + PERIODS - 1)
-    few = "".join(
+    two_outcomes = "".join(
         line for line in SPEC.splitlines(keepends=True) if not line.startswith(("sessions", "opens", "spend"))
     )
     for name, text, at_us in (
         ("spec", SPEC, late_us),
         ("early", SPEC, early_us),
-        ("few", few, late_us),
-        ("few-early", few, early_us),
+        ("few", two_outcomes, late_us),
+        ("few-early", two_outcomes, early_us),
     ):
         as_of = np.datetime_as_string(np.datetime64(at_us, "us"), unit="s") + "Z"
         Path(f"log/{name}.toml").write_text(text.replace("AS_OF", as_of))
@@ -246,13 +246,13 @@ def write_logs(frame):
 def mapped_frame(frame):
     code = {"none": "0", "1x@08:00": "8x1", "3x@08:00": "8x3", "1x@19:30": "19x1", "3x@19:30": "19x3"}
     paris = pl.col("decided_at").cast(pl.Datetime("us", "UTC")).dt.convert_time_zone("Europe/Paris")
-    parts = pl.col("segment").str.split("/")
+    path = pl.col("segment").str.split("/")
     return frame.select(
         customer=pl.int_range(pl.len()) // 3 + 1,
         week=pl.col("period") - FIRST_PERIOD + 4 * (pl.int_range(pl.len()) % 3),
         sent=paris.dt.strftime("%Y-%m-%d %H:%M:%S"),
-        platform=parts.list.get(0),
-        lifecycle=parts.list.get(1, null_on_oob=True).fill_null("a/b"),
+        platform=path.list.get(0),
+        lifecycle=path.list.get(1, null_on_oob=True).fill_null("a/b"),
         cadence=pl.col("action").replace(code),
         percent=pl.col("propensity") * 100,
         recent=pl.col("x_dose"),
@@ -323,16 +323,16 @@ def policies(logging, train):
     }
     for name, explorer in explorers.items():
         yield f"linear-{name}", tt.publish(linear, objective, explorer=explorer, seed=7)
-    few = tt.Thompson(draws=8)
-    bank = tt.publish(logistic, objective, limits, explorer=Cautious(few), uniform=0.1, arms=arms, **terms)
+    cautious = Cautious(tt.Thompson(draws=8))
+    bank = tt.publish(logistic, objective, limits, explorer=cautious, uniform=0.1, arms=arms, **terms)
     yield "bank", replace(bank, base=bank.typical[::-1].copy(), share=0.25)
     many = tt.Objective({"engaged": 1.0, "sessions": 0.2, "opens": 0.1, "spend": 0.05, "opted_out": -4.0})
     yield "bank-links", tt.publish(logistic, many, explorer=tt.Thompson(draws=6, sharpen=1.0), seed=3)
 
 
-def write_policies(made):
+def write_policies(published):
     recorded = {}
-    for name, policy in made.items():
+    for name, policy in published.items():
         tt.save(policy, f"policies/{name}")
         recorded[name] = {
             "version": policy.version,
@@ -352,7 +352,7 @@ def decisions_of(policy, chance, count):
     first = 0 if policy.from_period is None else policy.from_period
     periods = 50 if policy.valid_until is None else policy.valid_until - first + 1
     salt = draw_key(policy.salt, policy.scope)
-    asked = []
+    requests = []
     for i in range(count):
         user = i if i % 5 == 0 else f"u-{i}"
         eligible = [chance.random() < 0.6 for _ in range(policy.actions.k)] if i % 3 == 2 else None
@@ -360,16 +360,16 @@ def decisions_of(policy, chance, count):
             eligible[-1] = True
         context = None
         if policy.features.names:
-            wide = 1e6 if i % 8 == 7 else 1.0
-            context = [chance.gauss(4, 3) * wide, chance.gauss(40, 15) * wide]
-        asked.append((user, first + i % periods, paths[i % len(paths)], context, eligible))
-    users, periods, segments, contexts, masks = zip(*asked, strict=True)
+            stretch = 1e6 if i % 8 == 7 else 1.0
+            context = [chance.gauss(4, 3) * stretch, chance.gauss(40, 15) * stretch]
+        requests.append((user, first + i % periods, paths[i % len(paths)], context, eligible))
+    users, periods, segments, contexts, masks = zip(*requests, strict=True)
     nodes = np.array([policy.segments.nearest(path) for path in segments])
     mask = np.array([[True] * policy.actions.k if m is None else m for m in masks])
     context = np.array(contexts) if policy.features.names else None
     drawn = decide_rows(policy, user_keys(users), np.array(periods), nodes, mask, context=context, vectors=True)
     out = []
-    for (user, period, segment, point, eligible), shares in zip(asked, drawn.shares.tolist(), strict=True):
+    for (user, period, segment, point, eligible), shares in zip(requests, drawn.shares.tolist(), strict=True):
         d = decider.decide(user, period, segment, point, eligible)
         assert (d.policy, d.scope) == (policy.version, policy.scope)
         assert d.propensity == shares[policy.actions.index(d.action)] / ONE
@@ -403,11 +403,20 @@ def write_decide():
         }
     )
     users.write_parquet("decide/users.parquet")
-    at = ("--period", 2910, "--at", "2026-11-02T08:00:00Z")
+    when = ("--period", 2910, "--at", "2026-11-02T08:00:00Z")
     for out in ("table.parquet", "table.ndjson", "table.csv", "bank.parquet"):
         policy, kind = out.split(".")
         vectors = () if kind == "csv" else ("--vectors",)
-        run("decide", "decide/users.parquet", "--policy", f"policies/{policy}", *at, "--out", f"decide/{out}", *vectors)
+        run(
+            "decide",
+            "decide/users.parquet",
+            "--policy",
+            f"policies/{policy}",
+            *when,
+            "--out",
+            f"decide/{out}",
+            *vectors,
+        )
 
 
 # --------------------------------------------------------------------------------------------------------- posteriors
@@ -418,9 +427,9 @@ def write_posteriors(logs):
     models = {
         "conjugate": (tt.Conjugate(), "early", "spec", ("engaged", "opens", "spend")),
         "hierarchical": (tt.Hierarchical(), "early", "spec", ("engaged", "opens", "spend")),
-        "conjugate-half-life": (tt.Conjugate(half_life_days=14.0), "few-early", "few", FEW),
-        "linear": (tt.Linear(), "few-early", "few", FEW),
-        "logistic": (tt.Logistic(), "few-early", "few", FEW),
+        "conjugate-half-life": (tt.Conjugate(half_life_days=14.0), "few-early", "few", TWO_OUTCOMES),
+        "linear": (tt.Linear(), "few-early", "few", TWO_OUTCOMES),
+        "logistic": (tt.Logistic(), "few-early", "few", TWO_OUTCOMES),
     }
     recorded = {}
     for name, (model, early, late, outcomes) in models.items():
@@ -457,15 +466,15 @@ def write_journal():
     Path("journal/spec.toml").write_text(JOURNAL_SPEC)
     start = NAMES.period_start_us(FIRST_PERIOD)
 
-    def at(days):
+    def day_us(days):
         return start + round(days * DAY_US)
 
     def decision(i, user, period, action, propensity):
         body = {"segment": "a/b", "arm": "policy", "action": action, "propensity": propensity, "policy": "golden"}
-        return Event(f"d{i}", "decision", user, at(7 * period + 0.5), FIRST_PERIOD + period, SCOPE, body)
+        return Event(f"d{i}", "decision", user, day_us(7 * period + 0.5), FIRST_PERIOD + period, SCOPE, body)
 
     def outcome(i, user, days, name, **more):
-        return Event(f"o{i}", "outcome", user, at(days), None, SCOPE, {"name": name} | more)
+        return Event(f"o{i}", "outcome", user, day_us(days), None, SCOPE, {"name": name} | more)
 
     batch = [
         decision(0, "anna", 0, "morning", 0.5),
@@ -475,8 +484,8 @@ def write_journal():
         decision(4, "dora", 0, "morning", 0.5),
         decision(5, "emil", 1, "evening", 0.125),
         decision(6, "anna", 1, "none", 0.25),  # a second decision of the same period: the first one stands
-        Event("s0", "send", "anna", at(0.6), None, SCOPE, {"decision": "d0"}),
-        Event("s1", "send", "cleo", at(0.7), None, SCOPE, {}),
+        Event("s0", "send", "anna", day_us(0.6), None, SCOPE, {"decision": "d0"}),
+        Event("s1", "send", "cleo", day_us(0.7), None, SCOPE, {}),
         outcome(0, "anna", 1.5, "opened", value=1),
         outcome(1, "anna", 4.0, "visits", value=2),
         outcome(2, "bert", 3.0, "visits"),
@@ -485,17 +494,17 @@ def write_journal():
         outcome(5, "emil", 8.0, "opened", value=1),
         outcome(6, "dora", 1.0, "opened", value=1),
         outcome(0, "anna", 1.5, "opened", value=1),  # a retry
-        Event("c0", "consent", "bert", at(0.1), None, "", {"granted": True}),
-        Event("c1", "consent", "bert", at(5.0), None, "", {"granted": False}),
+        Event("c0", "consent", "bert", day_us(0.1), None, "", {"granted": True}),
+        Event("c1", "consent", "bert", day_us(5.0), None, "", {"granted": False}),
     ]
-    with Journal("journal/journal.db", clock=lambda: at(20)) as journal:
+    with Journal("journal/journal.db", clock=lambda: day_us(20)) as journal:
         acks = [[ack.id, ack.status] for ack in journal.record(*batch)]
-        erased = journal.erase("dora", at(10))
+        erased = journal.erase("dora", day_us(10))
         counts = journal.count()
         rows = [[r.seq, r.event.id, r.event.kind, r.event.user, r.event.at_us, r.received_us] for r in journal.read()]
-        joined = join(events.of_rows(journal.read()), tt.LogSpec.from_toml("journal/spec.toml"), as_of_us=at(12))
+        joined = join(events.of_rows(journal.read()), tt.LogSpec.from_toml("journal/spec.toml"), as_of_us=day_us(12))
     joined.table.write_parquet("journal/joined.parquet")
-    about = {"acks": acks, "erased": erased, "count": counts, "rows": rows, "as_of_us": at(12)}
+    about = {"acks": acks, "erased": erased, "count": counts, "rows": rows, "as_of_us": day_us(12)}
     dump("journal/journal.json", about | {"joined": plain_of_join(joined)})
 
 
@@ -525,12 +534,12 @@ def write_evaluations():
         answer = {member: value for member, value in json.loads(text).items() if member not in without}
         recorded[name] = {"arguments": list(map(str, arguments)), "code": code, "json": answer}
 
-    every = ("--estimators", "all", "--intervals")
+    all_estimators = ("--estimators", "all", "--intervals")
     groups = ("by_segment", "by_period")
     Path("ledger").mkdir()
     ledger = ("--ledger", "ledger/log.parquet.ledger.json")
     evaluate = ("evaluate", *log, *ledger)
-    record("every estimator", *evaluate, "--policy", "policies/table", *every, without=groups)
+    record("every estimator", *evaluate, "--policy", "policies/table", *all_estimators, without=groups)
     bank = ("--policy", "policies/bank", "--baseline", "uniform", "--estimators", "snips")
     record("by segment and period", *evaluate, *bank)
     sequential = ("--policy", "policies/hierarchical", "--horizon", 3, "--estimators", "dr")
@@ -538,39 +547,39 @@ def write_evaluations():
     gate = ("gate", *log, *ledger, "--horizon", 2)
     record("first gate", *gate, "--candidate", "policies/table")
     record("second gate", *gate, "--candidate", "policies/hierarchical")
-    kept = Path("ledger/log.parquet.ledger.json").read_bytes()
+    file = Path("ledger/log.parquet.ledger.json").read_bytes()
     record("asked again", *gate, "--candidate", "policies/table")
     record("third gate", *gate, "--candidate", "policies/linear")
-    Path("ledger/log.parquet.ledger.json").write_bytes(kept)
+    Path("ledger/log.parquet.ledger.json").write_bytes(file)
 
     version = tt.load("policies/logging").version
     Path("monitor").mkdir()
     monitor = ("--policy", version, "--file", "monitor/log.monitor.json")
     record("first look", "monitor", "log/log.parquet", "--spec", "log/few-early.toml", *monitor)
-    kept = Path("monitor/log.monitor.json").read_bytes()
+    file = Path("monitor/log.monitor.json").read_bytes()
     record("second look", "monitor", *log, *monitor)
-    Path("monitor/log.monitor.json").write_bytes(kept)
+    Path("monitor/log.monitor.json").write_bytes(file)
     raw = json.dumps(recorded, indent=1, ensure_ascii=False).encode()
     Path("answers.json.gz").write_bytes(gzip.compress(raw, mtime=0))
 
 
-def dump(path, plain):
-    Path(path).write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def dump(path, value):
+    Path(path).write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def dump_lines(path, plain, depth=2):
+def dump_lines(path, value, depth=2):
     """JSON with one line a member down to a depth, so that a difference can be read."""
-    Path(path).write_text(lines(plain, depth) + "\n", encoding="utf-8")
+    Path(path).write_text(lines(value, depth) + "\n", encoding="utf-8")
 
 
-def lines(plain, depth, indent=""):
-    more = indent + " "
-    if depth and isinstance(plain, dict):
-        members = [f"{more}{json.dumps(k)}: {lines(v, depth - 1, more)}" for k, v in plain.items()]
+def lines(value, depth, indent=""):
+    inner = indent + " "
+    if depth and isinstance(value, dict):
+        members = [f"{inner}{json.dumps(k)}: {lines(v, depth - 1, inner)}" for k, v in value.items()]
         return "{\n" + ",\n".join(members) + f"\n{indent}}}"
-    if isinstance(plain, list) and plain and isinstance(plain[0], dict):
-        return "[\n" + ",\n".join(f"{more}{json.dumps(v, ensure_ascii=False)}" for v in plain) + f"\n{indent}]"
-    return json.dumps(plain, ensure_ascii=False)
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(f"{inner}{json.dumps(v, ensure_ascii=False)}" for v in value) + f"\n{indent}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def write(folder):
