@@ -44,7 +44,7 @@ def test_replicates_add_every_users_totals_by_its_count(users):
 
 def test_thresholds_give_a_mean_and_a_variance_of_one():
     thresholds = reference.thresholds()
-    assert thresholds == list(bootstrap.AT)
+    assert thresholds == list(bootstrap.THRESHOLDS)
     share = np.diff([0, *thresholds, 65536]) / 65536
     count = np.arange(9)
     assert share @ count == 1

@@ -38,7 +38,7 @@ def test_means_over_slots(bits):
             if user["factors"][s] > 0:
                 reacts = 1.0, *reference.reaction(user, people.named_rates, s, user["log_odds"] + user["hours"][s])
                 mean = [m + x / len(slots) for m, x in zip(mean, reacts, strict=True)]
-        found = world_mean.at_slots(
+        found = world_mean.mean_reaction(
             user["fatigue"], user["habit"], user["since"], user["tolerance"], user["log_odds"], people.hours,
             people.factors, hour_row, bits, people.rates,
         )  # fmt: skip

@@ -10,29 +10,33 @@ import numpy as np
 
 from tactful.kernels.jit import F64_0, F64_1, F64_2, I64_1, OUT_F64_1, OUT_F64_2, OUT_I64_1, helper, kernel
 
-# What a game is played by: D_u ≥ −MOST · (FLOOR + μ) and D_u ≥ −WORST; the variance that one imagined user adds, over
-# μ (1 − μ); 1/α; and the number of users that λ is tuned for, 0 where it is not known (any time).
-FLOOR, MOST, WORST, PRIOR, THRESHOLD, USERS = range(6)
-STEPS = 40  # of bisection: 1e-13 of the range
+# Positions in a game, the numbers that it is played by. Losses are bounded: D_u ≥ −MAX_ROWS · (FLOOR + μ), and
+# D_u ≥ −WORST. PRIOR is the variance that one imagined user adds, over μ (1 − μ). THRESHOLD is 1/α. USERS is the number
+# of users that λ is tuned for, 0 where it is not known and the bound must hold at any time.
+FLOOR, MAX_ROWS, WORST, PRIOR, THRESHOLD, USERS = range(6)
+BISECTIONS = 40  # 1e-13 of the range
 
 
 @helper
-def _first(total, count, mu, game, stop):
+def _crossing(total, count, mu, game, stop):
     """The first of ``stop`` users after whom wealth at ``mu`` has reached the threshold, or −1."""
     two_log = 2.0 * np.log(game[THRESHOLD])
-    # A row at its worst costs half a stake at most, and so does a user whose worst is known; see ``growth.bet_limit``.
-    most_bet = max((1.0 - 0.5 / game[MOST]) / (game[MOST] * (game[FLOOR] + mu)), 0.5 / game[WORST])
+    # A row at its worst costs half a stake at most, and so does a user whose worst is known: the larger of both bets is
+    # allowed, as in ``ope.sample_size.bet_limit``.
+    largest_bet = max((1.0 - 0.5 / game[MAX_ROWS]) / (game[MAX_ROWS] * (game[FLOOR] + mu)), 0.5 / game[WORST])
     squares = game[PRIOR] * mu * (1.0 - mu)
     mean = 0.0
     wealth = 1.0
     for u in range(stop):
+        # The bet is chosen before the user is seen: by the variance of the users before, and of the imagined one.
         d = total[u] - mu * count[u]
         users = game[USERS] if game[USERS] > 0.0 else (u + 1.0) * np.log(u + 2.0)
-        needed = squares / (u + 1.0) * users
-        bet = np.sqrt(two_log / needed) if needed > 0.0 else most_bet
-        wealth *= 1.0 + min(bet, most_bet) * d
+        spread = squares / (u + 1.0) * users
+        bet = np.sqrt(two_log / spread) if spread > 0.0 else largest_bet
+        wealth *= 1.0 + min(bet, largest_bet) * d
         if wealth >= game[THRESHOLD]:
             return u
+        # Mean and sum of squares with this user in them. Reference: Welford 1962.
         step = d - mean
         mean += step / (u + 1.0)
         squares += step * (d - mean)
@@ -43,7 +47,7 @@ def _first(total, count, mu, game, stop):
 def crossings(total, count, mu, game, out):
     """The first user after whom each of ``mu`` (g,), above 0, is excluded, or −1; ``total``, ``count`` (u,)."""
     for g in range(mu.size):
-        out[g] = _first(total, count, mu[g], game, total.size)
+        out[g] = _crossing(total, count, mu[g], game, total.size)
 
 
 @kernel(F64_1, F64_1, F64_1, F64_1, I64_1, OUT_F64_1)
@@ -55,17 +59,18 @@ def lower(total, count, grid, game, stops, out):
     """
     for t in range(stops.size):
         g = 0
-        while g < grid.size and _first(total, count, grid[g], game, stops[t]) >= 0:
+        while g < grid.size and _crossing(total, count, grid[g], game, stops[t]) >= 0:
             g += 1
         if g == 0 or g == grid.size:
             out[t] = 0.0 if g == 0 else 1.0
             continue
+        # ``low`` stays excluded and ``high`` stays in, until no number lies between them.
         low, high = grid[g - 1], grid[g]
-        for _ in range(STEPS):
+        for _ in range(BISECTIONS):
             middle = 0.5 * (low + high)
             if middle <= low or middle >= high:
                 break
-            if _first(total, count, middle, game, stops[t]) >= 0:
+            if _crossing(total, count, middle, game, stops[t]) >= 0:
                 low = middle
             else:
                 high = middle

@@ -99,16 +99,16 @@ def keys(text, ends, out):
     start = 0
     for i in range(ends.size):
         h[:] = IV
-        h[0] ^= np.uint64(0x01010000 | 8)
+        h[0] ^= np.uint64(0x01010000 | 8)  # parameter block: digest of 8 bytes, no key, fan-out and depth 1
         length = ends[i] - start
-        at = 0
-        while at == 0 or at < length:  # the empty text has one block too
-            size = min(128, length - at)
+        offset = 0
+        while offset == 0 or offset < length:  # the empty text has one block too
+            size = min(128, length - offset)
             m[:] = np.uint64(0)
             for j in range(size):
-                m[j >> 3] |= np.uint64(text[start + at + j]) << np.uint64(8 * (j & 7))
-            at += 128
-            _compress(h, m, np.uint64(min(at, length)), at >= length)
+                m[j >> 3] |= np.uint64(text[start + offset + j]) << np.uint64(8 * (j & 7))
+            offset += 128
+            _compress(h, m, np.uint64(min(offset, length)), offset >= length)
         out[i] = h[0]
         start += length
 

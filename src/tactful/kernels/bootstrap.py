@@ -17,9 +17,9 @@ WIDTH = CHUNK * LANES
 
 # A count is the number of these that its 16 bits reach: 65536 · P(Poisson(1) < c) for c = 1 to 8, rounded, and two of
 # them moved by 1, so that mean and variance are 1 exactly.
-AT = (24109, 48219, 60273, 64292, 65297, 65496, 65531, 65535)
-A1, A2, A3, A4, A5, A6, A7, A8 = (np.uint16(at) for at in AT)
-ZERO, ONE = np.uint16(0), np.uint16(1)
+THRESHOLDS = (24109, 48219, 60273, 64292, 65297, 65496, 65531, 65535)
+T1, T2, T3, T4, T5, T6, T7, T8 = (np.uint16(threshold) for threshold in THRESHOLDS)
+ZERO, UNIT = np.uint16(0), np.uint16(1)
 
 
 @helper
@@ -33,7 +33,7 @@ def _blocks(seed, key, first, c):
         c[0, j], c[1, j] = key & MASK, key >> HALF
         c[2, j], c[3, j] = lane & MASK, lane >> HALF
     k0, k1 = seed & MASK, seed >> HALF
-    for _ in range(10):
+    for _ in range(10):  # the rounds of Philox4x32-10
         for j in range(CHUNK):
             p0 = M0 * (c[0, j] & MASK)
             p1 = M1 * (c[2, j] & MASK)
@@ -43,7 +43,7 @@ def _blocks(seed, key, first, c):
             c[3, j] = p0 & MASK
         k0 = (k0 + W0) & MASK
         k1 = (k1 + W1) & MASK
-    for j in range(CHUNK):
+    for j in range(CHUNK):  # two words of 32 bits become one of 64
         c[0, j] |= c[1, j] << HALF
         c[2, j] |= c[3, j] << HALF
 
@@ -54,9 +54,9 @@ def _counts(words, small, out):
     bits = words.view(np.uint16)
     for j in range(WIDTH // 2):  # 16-bit arithmetic throughout: a wider type would halve the lanes
         x = bits[j]
-        low = (ONE if x >= A1 else ZERO) + (ONE if x >= A2 else ZERO) + (ONE if x >= A3 else ZERO)
-        mid = (ONE if x >= A4 else ZERO) + (ONE if x >= A5 else ZERO) + (ONE if x >= A6 else ZERO)
-        small[j] = np.uint16(low + mid + (ONE if x >= A7 else ZERO) + (ONE if x >= A8 else ZERO))
+        low = (UNIT if x >= T1 else ZERO) + (UNIT if x >= T2 else ZERO) + (UNIT if x >= T3 else ZERO)
+        middle = (UNIT if x >= T4 else ZERO) + (UNIT if x >= T5 else ZERO) + (UNIT if x >= T6 else ZERO)
+        small[j] = np.uint16(low + middle + (UNIT if x >= T7 else ZERO) + (UNIT if x >= T8 else ZERO))
     for j in range(WIDTH // 2):
         out[j] = np.float64(small[j])
 

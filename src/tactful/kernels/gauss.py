@@ -31,16 +31,17 @@ TABLE = np.array([[0.5 * math.erfc(-x), math.exp(-x * x)] for x in PLACES]).rave
 
 
 @inlined
-def _nearest(u, rest, n):
+def _nearest(u, offset, n):
     """The nearest place of the table, which replaces ``u``, and how far away it is."""
     for j in range(n):
         place = np.floor(u[j] + 0.5)
-        rest[j] = (u[j] - place) * CELL
+        offset[j] = (u[j] - place) * CELL
         u[j] = place
 
 
 @inlined
-def _look(place, table, cdf, bell, n):
+def _look_up(place, table, cdf, bell, n):
+    """Φ and exp(−x²) at places of the table; they stand in it in turn."""
     for j in range(n):
         i = np.uint64(2) * np.uint64(place[j] + ORIGIN)
         cdf[j] = table[i]
@@ -48,11 +49,11 @@ def _look(place, table, cdf, bell, n):
 
 
 @inlined
-def _continue(place, rest, cdf, bell, n):
+def _continue(place, offset, cdf, bell, n):
     """Φ by four derivatives, and exp(−(x + d)²) = exp(−x²) · exp(−(2x + d) d) by six terms of the second."""
     for j in range(n):
         x = place[j] * CELL
-        d = rest[j]
+        d = offset[j]
         q = x * x
         t = (0.5 - q * (1.0 / 3.0)) * x
         t = t * d + (q * (2.0 / 3.0) - (1.0 / 3.0))
@@ -70,20 +71,20 @@ def _continue(place, rest, cdf, bell, n):
 
 
 @inlined
-def _forward(bell, every, cdf, start, size):
+def _forward(bell, others, cdf, start, size):
     """Densities times the product of the cdfs before, and the product with this arm's."""
     for j in range(size):
-        bell[start + j] *= every[j]
-        every[j] *= cdf[start + j]
+        bell[start + j] *= others[j]
+        others[j] *= cdf[start + j]
 
 
 @inlined
-def _backward(bell, every, cdf, start, size):
+def _backward(bell, others, cdf, start, size):
     """The sum of what :func:`_forward` left, times the product of the cdfs behind."""
     total = 0.0
     for j in range(size):
-        total += bell[start + j] * every[j]
-        every[j] *= cdf[start + j]
+        total += bell[start + j] * others[j]
+        others[j] *= cdf[start + j]
     return total
 
 
@@ -91,13 +92,14 @@ def _backward(bell, every, cdf, start, size):
 def _range(mean, sd, inverse, i):
     """Lower end, step and number of nodes of row i; no nodes where some arms are points or they would be too many."""
     k = inverse.size
-    low, widest, least = -np.inf, 0.0, np.inf
+    low, widest, narrowest = -np.inf, 0.0, np.inf
     for a in range(k):
         low = max(low, mean[i, a] - SPREADS * sd[i, a])
         widest = max(widest, sd[i, a])
-        least = min(least, sd[i, a])
-    if least == 0.0 or least < POINT * widest:
+        narrowest = min(narrowest, sd[i, a])
+    if narrowest == 0.0 or narrowest < POINT * widest:
         return low, 0.0, 0
+    # One step of Newton's iteration raises the lower end to where Π Φ is next to nothing; see ``policies.gauss``.
     square, slope = 0.0, 0.0
     for a in range(k):
         inverse[a] = 1.0 / sd[i, a]
@@ -105,12 +107,13 @@ def _range(mean, sd, inverse, i):
         square += z * z
         slope += z * inverse[a]
     low += (square - SPREADS * np.sqrt(square)) / slope
-    high, least = -np.inf, np.inf
+    # Arms that end below it are left out; the narrowest of the others decides about the step.
+    high, narrowest = -np.inf, np.inf
     for a in range(k):
         top = mean[i, a] + SPREADS * sd[i, a]
         high = max(high, top)
-        least = min(least, sd[i, a] if top >= low else np.inf)
-    count = np.floor((high - low) / (STEP * least)) + 2.0
+        narrowest = min(narrowest, sd[i, a] if top >= low else np.inf)
+    count = np.floor((high - low) / (STEP * narrowest)) + 2.0
     if not count <= NODES:
         return low, 0.0, 0
     return low, (high - low) / (count - 1.0), int(count)
@@ -141,24 +144,26 @@ def best(mean, sd, table, out):
     ``policies.gauss``.
     """
     n, k = mean.shape
-    inverse, every, first = np.empty(k), np.empty(NODES), np.empty(k + 1, np.uint64)
-    u, rest, cdf, bell = np.empty(k * NODES), np.empty(k * NODES), np.empty(k * NODES), np.empty(k * NODES)
+    inverse, others, first = np.empty(k), np.empty(NODES), np.empty(k + 1, np.uint64)
+    u, offset, cdf, bell = np.empty(k * NODES), np.empty(k * NODES), np.empty(k * NODES), np.empty(k * NODES)
     for i in range(n):
         low, h, m = _range(mean, sd, inverse, i)
         if m == 0:
             out[i, 0] = -1.0
             continue
+        # All nodes of all arms, then Φ and the density at each.
         size = _spread(mean, sd, inverse, low, h, m, i, first, u)
-        _nearest(u, rest, size)
-        _look(u, table, cdf, bell, size)
-        _continue(u, rest, cdf, bell, size)
-        every[:] = 1.0
+        _nearest(u, offset, size)
+        _look_up(u, table, cdf, bell, size)
+        _continue(u, offset, cdf, bell, size)
+        # f_a Π_{b≠a} Φ_b as a product of what stands before and behind each arm.
+        others[:] = 1.0
         for a in range(k):
-            _forward(bell, every, cdf, first[a], first[a + 1] - first[a])
-        every[:] = 1.0
+            _forward(bell, others, cdf, first[a], first[a + 1] - first[a])
+        others[:] = 1.0
         total = 0.0
         for a in range(k - 1, -1, -1):
-            out[i, a] = _backward(bell, every, cdf, first[a], first[a + 1] - first[a]) * inverse[a]
+            out[i, a] = _backward(bell, others, cdf, first[a], first[a + 1] - first[a]) * inverse[a]
             total += out[i, a]
         for a in range(k):
             out[i, a] /= total

@@ -22,7 +22,7 @@ from tactful.kernels.jit import (
     kernel,
 )
 
-ONE = 1 << 32
+WHOLE = 1 << 32
 
 
 @helper
@@ -32,37 +32,38 @@ def _round(exact, remainder, larger, out):
     ``remainder`` and ``larger``, how many remainders are, (k,) are room to work in.
     """
     k = exact.size
-    given = np.int64(0)
+    floors = np.int64(0)
     for a in range(k):
         floor = np.floor(exact[a])
         out[a] = np.uint64(floor)
         remainder[a] = exact[a] - floor
-        given += np.int64(floor)
+        floors += np.int64(floor)
         larger[a] = 0.0
     # At most k units are left over, and each goes to another action: to one with fewer larger remainders than that.
-    left = ONE - given
+    units = WHOLE - floors
     for b in range(k):
         for a in range(k):
             larger[a] += 1.0 if remainder[b] > remainder[a] else 0.0
+    # Ranks below the last one that gets a unit get theirs; within the last rank, the first actions do.
     last = -1.0
     for a in range(k):
-        last = max(last, larger[a] if larger[a] < left else -1.0)
+        last = max(last, larger[a] if larger[a] < units else -1.0)
     for a in range(k):
         out[a] += np.uint64(1 if larger[a] < last else 0)
-    tied = left - last  # so many of those that share the last rank
+    ties = units - last  # so many of those that share the last rank
     for a in range(k):
-        if tied <= 0.0:
+        if ties <= 0.0:
             break
         if larger[a] == last:
             out[a] += np.uint64(1)
-            tied -= 1.0
+            ties -= 1.0
 
 
 @helper
-def _least_one(may, out):
+def _minimum_one(allowed, out):
     """Give each eligible action at least 1, taken from the largest; ties to the first."""
     for a in range(out.size):
-        if may[a] and out[a] == 0:
+        if allowed[a] and out[a] == 0:
             out[a] = np.uint64(1)
             largest = 0
             for b in range(1, out.size):
@@ -80,25 +81,26 @@ def serve(pmf, eligible, uniform, out):
     n, k = pmf.shape
     exact = np.empty(k)
     remainder, larger = np.empty(k), np.empty(k)
-    each = eligible.shape[0] > 1
+    by_row = eligible.shape[0] > 1
     for i in range(n):
-        may = eligible[i if each else 0]
+        allowed = eligible[i if by_row else 0]
         m = 0
         total = 0.0
         for a in range(k):
-            if may[a]:
+            if allowed[a]:
                 m += 1
                 total += pmf[i, a]
-        rest = 1.0 - uniform
+        # What is left is renormalised and mixed; where nothing is left, all eligible actions share equally.
+        policy_share = 1.0 - uniform
         floor = uniform / m
         for a in range(k):
             exact[a] = 0.0
-            if may[a]:
+            if allowed[a]:
                 p = pmf[i, a] / total if total > 0 else 1.0 / m
-                exact[a] = (rest * p + floor) * ONE
+                exact[a] = (policy_share * p + floor) * WHOLE
         _round(exact, remainder, larger, out[i])
         if uniform > 0:
-            _least_one(may, out[i])
+            _minimum_one(allowed, out[i])
 
 
 @kernel(U64_2, U32_1, OUT_I64_1, OUT_F64_1)
@@ -111,7 +113,7 @@ def draw(shares, uniform, out_action, out_propensity):
             cumulative += shares[i, a]
             if cumulative > uniform[i]:  # an action with share 0 can never satisfy this first
                 out_action[i] = a
-                out_propensity[i] = shares[i, a] / ONE
+                out_propensity[i] = shares[i, a] / WHOLE
                 break
 
 
@@ -126,5 +128,5 @@ def draw_rows(shares, row, uniform, out_action, out_propensity):
             cumulative += share
             if cumulative > uniform[i]:
                 out_action[i] = a
-                out_propensity[i] = share / ONE
+                out_propensity[i] = share / WHOLE
                 break

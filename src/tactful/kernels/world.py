@@ -37,7 +37,6 @@ SENDS, OPENS, SESSIONS, OPT_OUTS, EXPECTED_OPENS, EXPECTED_SESSIONS, EXPECTED_OP
 (DECAY_F, DECAY_H, ETA, PHI, XI, GAIN, PESTER, DOSE, HAZARD, LOG_FACTOR, STALE_DAYS, STALE, REPLACE, STAY) = range(14)
 WEEK = 7000  # credit of a send: cadences are whole thousandths of sends a week
 LANES = np.uint64(64)  # lanes of one day: 0 the pair of days, 1 … 31 the slots, 32 … 63 the delays
-ONE = np.uint64(1)
 DELAYS = np.uint64(32)
 HALF = np.uint64(32)
 TO_UNIT = 2.0**-32
@@ -146,10 +145,11 @@ def cadences(
     slots = hours.shape[1]
     length = days.shape[1]
     for i in range(row.size):
+        # The state of one user, in registers for the whole horizon.
         fatigue, habit, since, credit = state[i, FATIGUE], state[i, HABIT], state[i, SINCE], state[i, CREDIT]
         alive, staying = state[i, ALIVE] > 0.0, state[i, STAYING]
-        rate, own_odds, tolerance = traits[i, RATE], traits[i, LOG_ODDS], traits[i, TOLERANCE]
-        at_hour, at_weekday = kinds[i, HOUR_ROW], kinds[i, WEEKDAY_ROW]
+        rate, user_log_odds, tolerance = traits[i, RATE], traits[i, LOG_ODDS], traits[i, TOLERANCE]
+        hour_row, weekday_row = kinds[i, HOUR_ROW], kinds[i, WEEKDAY_ROW]
         recorded = 0
         first = np.uint64(0)
         second = np.uint64(0)
@@ -164,11 +164,13 @@ def cadences(
                 week += 1
             if d == 0 or day & 1 == 0:  # one block serves two days
                 first, second = block(seed, row[i], np.uint64(day & ~1) * LANES)
+            # Organic visits, by the lower half of the day's word.
             word = second if day & 1 else first
             mu = rate * staying * days[1, d] * np.exp(habit)
             sessions += poisson(unit(word), mu)
             expected_sessions += mu
             if alive:
+                # Sends that the credit pays for today; the upper half of the word decides whether and where.
                 present += 1.0
                 credit += np.float64(cadence[i, week])
                 if credit >= WEEK:
@@ -182,10 +184,10 @@ def cadences(
                         bits = chosen(today, slot[i, week], choice, slots)
                     s = 0
                     while bits and alive:
-                        if bits & 1 and factors[at_hour, s] > 0.0:
-                            log_odds = own_odds + hours[at_hour, s] + weekdays[at_weekday, weekday] + days[0, d]
+                        if bits & 1 and factors[hour_row, s] > 0.0:
+                            log_odds = user_log_odds + hours[hour_row, s] + weekdays[weekday_row, weekday] + days[0, d]
                             p, excess, quits = reaction(
-                                fatigue, habit, since, tolerance, log_odds, factors[at_hour, s], rates
+                                fatigue, habit, since, tolerance, log_odds, factors[hour_row, s], rates
                             )
                             adds = np.exp(-mu * rates[REPLACE])
                             lane = np.uint64(day) * LANES + np.uint64(s + 1)
@@ -213,12 +215,14 @@ def cadences(
                                 recorded += 1
                         bits >>= 1
                         s += 1
+            # Night.
             fatigue *= rates[DECAY_F]
             habit *= rates[DECAY_H]
             if alive:
                 since += 1.0
             weekday = weekday + 1 if weekday < 6 else 0
             in_week = in_week + 1 if in_week < 6 else 0
+            # The sums of a run of days of one window are written when it ends.
             if d + 1 == length or plan[3 + d] != plan[4 + d]:
                 w = plan[3 + d]
                 out[i, w, SENDS] += sends

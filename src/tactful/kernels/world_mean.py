@@ -33,15 +33,15 @@ SENDS, OPENS, SESSIONS, OPT_OUTS = range(4)
 
 
 @helper
-def at_slots(fatigue, habit, since, tolerance, own_odds, hours, factors, at_hour, bits, rates):
+def mean_reaction(fatigue, habit, since, tolerance, base_log_odds, hours, factors, hour_row, bits, rates):
     """Means over the slots in ``bits`` of: a send being allowed, an open, excess, an opt-out."""
     sends = p = excess = quits = count = 0.0
     for s in range(hours.shape[1]):
         if bits >> s & 1:
             count += 1.0
-            if factors[at_hour, s] > 0.0:
-                own = own_odds + hours[at_hour, s]
-                a, b, c = reaction(fatigue, habit, since, tolerance, own, factors[at_hour, s], rates)
+            if factors[hour_row, s] > 0.0:
+                log_odds = base_log_odds + hours[hour_row, s]
+                a, b, c = reaction(fatigue, habit, since, tolerance, log_odds, factors[hour_row, s], rates)
                 sends, p, excess, quits = sends + 1.0, p + a, excess + b, quits + c
     return sends / count, p / count, excess / count, quits / count
 
@@ -57,39 +57,41 @@ def expected(plan, rates, traits, kinds, hours, factors, weekdays, days, cadence
     slots = hours.shape[1]
     anywhere = (1 << slots) - 1
     for i in range(state.shape[0]):
-        at_hour, at_weekday = kinds[i, HOUR_ROW], kinds[i, WEEKDAY_ROW]
+        hour_row, weekday_row = kinds[i, HOUR_ROW], kinds[i, WEEKDAY_ROW]
         for a in range(cadence.size):
             fatigue, habit, since = state[i, FATIGUE], state[i, HABIT], state[i, SINCE]
-            here, credit = state[i, ALIVE], state[i, CREDIT]
-            gone, kept = 1.0 - here, state[i, STAYING] if here == 0.0 else rates[STAY]
+            present, credit = state[i, ALIVE], state[i, CREDIT]
+            absent, staying = 1.0 - present, state[i, STAYING] if present == 0.0 else rates[STAY]
             opens = sessions = opt_outs = sends = 0.0
             for d in range(days.shape[1]):
+                # Organic visits of those who are there, and of those who have left.
                 mu = traits[i, RATE] * days[1, d] * np.exp(habit)
-                sessions += mu * (here + gone * kept)
+                sessions += mu * (present + absent * staying)
                 credit += np.float64(cadence[a])
                 today = 0
                 while credit >= WEEK:
                     credit -= WEEK
                     today += 1
+                # A cadence with a slot spreads a day's sends from there; one without sends at the mean of all slots.
                 bits = chosen(today, slot[a], np.uint64(0), slots) if slot[a] >= 0 else anywhere
-                own = traits[i, LOG_ODDS] + days[0, d] + weekdays[at_weekday, (plan[1] + d) % 7]
-                at = 0
+                log_odds = traits[i, LOG_ODDS] + days[0, d] + weekdays[weekday_row, (plan[1] + d) % 7]
+                place = 0
                 for _ in range(min(today, slots)):
-                    which = bits
+                    mask = bits
                     if slot[a] >= 0:
-                        while not bits >> at & 1:
-                            at += 1
-                        which = 1 << at
-                        at += 1
-                    allowed, p, excess, quits = at_slots(
-                        fatigue, habit, since, traits[i, TOLERANCE], own, hours, factors, at_hour, which, rates
+                        while not bits >> place & 1:
+                            place += 1
+                        mask = 1 << place
+                        place += 1
+                    allowed, p, excess, quits = mean_reaction(
+                        fatigue, habit, since, traits[i, TOLERANCE], log_odds, hours, factors, hour_row, mask, rates
                     )
-                    sends += here * allowed
-                    opens += here * p
-                    sessions += here * p * np.exp(-mu * rates[REPLACE])
-                    opt_outs += here * quits
-                    gone += here * quits
-                    here -= here * quits
+                    sends += present * allowed
+                    opens += present * p
+                    sessions += present * p * np.exp(-mu * rates[REPLACE])
+                    opt_outs += present * quits
+                    absent += present * quits
+                    present -= present * quits
                     fatigue += allowed
                     habit += rates[GAIN] * p - rates[PESTER] * excess
                     if allowed > 0.0:

@@ -73,7 +73,7 @@ def slots(seed, row, plan, rates, traits, kinds, hours, factors, weekdays, days,
     per_day = hours.shape[1]
     for i in range(row.size):
         tolerance = traits[i, TOLERANCE]
-        at_hour, at_weekday = kinds[i, HOUR_ROW], kinds[i, WEEKDAY_ROW]
+        hour_row, weekday_row = kinds[i, HOUR_ROW], kinds[i, WEEKDAY_ROW]
         recorded = 0
         for t in range(sends.shape[1]):
             day = (plan[0] + t) // per_day
@@ -81,6 +81,7 @@ def slots(seed, row, plan, rates, traits, kinds, hours, factors, weekdays, days,
             d = day - plan[0] // per_day
             w = plan[3 + t]
             lane = np.uint64(day) * LANES + np.uint64(s + 1)
+            # Organic visits of this slot, by the upper half of the second word.
             _, second = block(seed, row[i], lane)
             mu = traits[i, RATE] * state[i, STAYING] * days[1, d] * np.exp(state[i, HABIT])
             out[i, w, SESSIONS] += poisson(unit(second >> HALF), mu / per_day)
@@ -88,11 +89,11 @@ def slots(seed, row, plan, rates, traits, kinds, hours, factors, weekdays, days,
             alive = state[i, ALIVE] > 0.0
             if alive and s == 0:
                 out[i, w, DAYS_ALIVE] += 1.0
-            if alive and sends[i, t] and factors[at_hour, s] > 0.0:
-                log_odds = traits[i, LOG_ODDS] + hours[at_hour, s] + days[0, d]
-                log_odds += weekdays[at_weekday, (plan[1] + day) % 7]
+            if alive and sends[i, t] and factors[hour_row, s] > 0.0:
+                log_odds = traits[i, LOG_ODDS] + hours[hour_row, s] + days[0, d]
+                log_odds += weekdays[weekday_row, (plan[1] + day) % 7]
                 fatigue, habit, since = state[i, FATIGUE], state[i, HABIT], state[i, SINCE]
-                p, excess, quits = reaction(fatigue, habit, since, tolerance, log_odds, factors[at_hour, s], rates)
+                p, excess, quits = reaction(fatigue, habit, since, tolerance, log_odds, factors[hour_row, s], rates)
                 adds = np.exp(-mu * rates[REPLACE])
                 happened = happens(seed, row[i], lane, p, adds, quits)
                 state[i, FATIGUE] += 1.0
@@ -115,7 +116,7 @@ def slots(seed, row, plan, rates, traits, kinds, hours, factors, weekdays, days,
                 if recorded < sent.shape[1]:
                     sent[i, recorded] = (day * 64 + s) * FLAGS + happened
                     recorded += 1
-            if s == per_day - 1:
+            if s == per_day - 1:  # night
                 state[i, FATIGUE] *= rates[DECAY_F]
                 state[i, HABIT] *= rates[DECAY_H]
                 if state[i, ALIVE] > 0.0:
@@ -127,12 +128,12 @@ def one_step(plan, rates, traits, kinds, hours, factors, weekdays, days, state, 
     """Organic visits until the next slot, and of a send now: opens, sessions it adds, opt-outs; ``out`` (n, 4)."""
     day, s = plan[0] // hours.shape[1], plan[0] % hours.shape[1]
     for i in range(state.shape[0]):
-        at_hour = kinds[i, HOUR_ROW]
+        hour_row = kinds[i, HOUR_ROW]
         mu = traits[i, RATE] * state[i, STAYING] * days[1, 0] * np.exp(state[i, HABIT])
-        log_odds = traits[i, LOG_ODDS] + hours[at_hour, s] + days[0, 0]
+        log_odds = traits[i, LOG_ODDS] + hours[hour_row, s] + days[0, 0]
         log_odds += weekdays[kinds[i, WEEKDAY_ROW], (plan[1] + day) % 7]
         p, _, quits = reaction(
-            state[i, FATIGUE], state[i, HABIT], state[i, SINCE], traits[i, TOLERANCE], log_odds, factors[at_hour, s],
+            state[i, FATIGUE], state[i, HABIT], state[i, SINCE], traits[i, TOLERANCE], log_odds, factors[hour_row, s],
             rates,
         )  # fmt: skip
         out[i, 0] = mu / hours.shape[1]
