@@ -78,8 +78,8 @@ _faces.show(
         "planning.slice_size": ["Need", "decisions_needed"],
         "planning.verdict_chance": ["Prospect", "Prospects", "chance_seen"],
         "promotion.gate": ["gate"],
-        "promotion.monitor": ["Watch"],
-        "promotion.results": ["Claim", "Judged", "Verdict"],
+        "promotion.monitor": ["PolicyMonitor"],
+        "promotion.results": ["CandidateVerdict", "Claim", "Verdict"],
         # The simulated world, for examples.
         "simulate.world": ["World"],
     },

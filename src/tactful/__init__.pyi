@@ -60,8 +60,8 @@ from tactful.policies.table import always as constant_policy
 from tactful.policies.table import uniform as uniform_policy
 from tactful.policies.terms import Terms
 from tactful.promotion.gate import gate
-from tactful.promotion.monitor import Watch
-from tactful.promotion.results import Claim, Judged, Verdict
+from tactful.promotion.monitor import PolicyMonitor
+from tactful.promotion.results import CandidateVerdict, Claim, Verdict
 from tactful.simulate.world import World
 
 __all__ = [
@@ -71,6 +71,7 @@ __all__ = [
     "Arms",
     "BankScore",
     "Batch",
+    "CandidateVerdict",
     "Cautious",
     "Check",
     "Claim",
@@ -94,7 +95,6 @@ __all__ = [
     "Joined",
     "JournalBusyError",
     "JournalError",
-    "Judged",
     "Limits",
     "Lineage",
     "Linear",
@@ -114,6 +114,7 @@ __all__ = [
     "Policy",
     "PolicyError",
     "PolicyFormatError",
+    "PolicyMonitor",
     "Price",
     "Prospect",
     "Prospects",
@@ -131,7 +132,6 @@ __all__ = [
     "Terms",
     "Thompson",
     "Verdict",
-    "Watch",
     "World",
     "canonical_spec",
     "chance_seen",

@@ -330,7 +330,7 @@ def test_no_sequence_of_gates_spends_more_than_delta(tmp_path_factory, shares, d
     spent = 0.0
     for i, share in enumerate(shares):
         allowed = allowance(place, "a", str(i), delta=delta, share=share)
-        assert allowed.before == pytest.approx(spent)
+        assert allowed.spent_before == pytest.approx(spent)
         enter_gate(place, "a", str(i), allowed, {})
         spent += allowed.spend
         assert spent <= delta * (1 + 1e-12)

@@ -10,7 +10,7 @@ import pytest
 
 from tactful.core.lineage import Lineage
 from tactful.errors import LogError
-from tactful.promotion.ledger import enter, holdout, ledger_path
+from tactful.promotion.ledger import enter_look, ledger_path, name_holdout
 
 LINEAGE = Lineage(split_salt="split", split_share=0.3)
 LOOK = {"command": "evaluate", "policy": "0123"}
@@ -22,16 +22,16 @@ def test_it_stands_beside_the_log():
 
 
 def test_a_holdout_is_named_by_its_salt_and_share():
-    assert holdout(LINEAGE) == "split:0.3"
-    assert holdout(Lineage(split_salt="", split_share=0.25)) == ":0.25"
+    assert name_holdout(LINEAGE) == "split:0.3"
+    assert name_holdout(Lineage(split_salt="", split_share=0.25)) == ":0.25"
 
 
 def test_every_look_is_counted_by_holdout(tmp_path):
     path, other = ledger_path(tmp_path / "log.parquet"), Lineage(split_salt="other", split_share=0.3)
     before = datetime.now(UTC).replace(microsecond=0)
-    assert enter(path, LINEAGE, LOOK) == 1
-    assert enter(path, other, LOOK) == 1
-    assert enter(path, LINEAGE, LOOK | {"policy": "4567"}) == 2
+    assert enter_look(path, LINEAGE, LOOK) == 1
+    assert enter_look(path, other, LOOK) == 1
+    assert enter_look(path, LINEAGE, LOOK | {"policy": "4567"}) == 2
     ledger = json.loads(path.read_text())
     assert ledger["format"] == 1
     looks = ledger["holdouts"]["split:0.3"]["looks"]
@@ -45,24 +45,24 @@ def test_a_damaged_ledger_is_refused_and_kept(tmp_path, raw):
     path = tmp_path / "ledger.json"
     path.write_bytes(raw)
     with pytest.raises(LogError, match="ledger is damaged"):
-        enter(path, LINEAGE, LOOK)
+        enter_look(path, LINEAGE, LOOK)
     assert path.read_bytes() == raw
 
 
 def test_where_it_cannot_be_written_it_says_so(tmp_path):
     with pytest.raises(LogError, match="cannot be written"):
-        enter(tmp_path / "nowhere" / "ledger.json", LINEAGE, LOOK)
+        enter_look(tmp_path / "nowhere" / "ledger.json", LINEAGE, LOOK)
 
 
 def test_a_place_that_is_no_file_is_refused(tmp_path):
     with pytest.raises(LogError, match="ledger"):
-        enter(tmp_path, LINEAGE, LOOK)
+        enter_look(tmp_path, LINEAGE, LOOK)
 
 
 def test_what_else_stands_in_it_is_kept(tmp_path):
     path = tmp_path / "ledger.json"
     kept = {"format": 1, "holdouts": {"split:0.3": {"looks": [], "spent": 0.01}}, "more": [1]}
     path.write_text(json.dumps(kept))
-    enter(path, LINEAGE, LOOK)
+    enter_look(path, LINEAGE, LOOK)
     ledger = json.loads(path.read_text())
     assert (ledger["more"], ledger["holdouts"]["split:0.3"]["spent"]) == ([1], 0.01)

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from logs import ABSORBING, BINARY, COUNT, PLAIN, log_of, measured
 from tactful.core.outcomes import Limits, Outcome
 from tactful.errors import LogError, NothingToSayError, SpecError
-from tactful.promotion.monitor import Watch, load_watch, save_watch
+from tactful.promotion.monitor import PolicyMonitor, load_monitor, save_monitor
 
 OUTCOMES = {"engaged": BINARY, "opted_out": ABSORBING}
 LIMITS = Limits({"opted_out": 0.1})
-START = Watch.start("p0", OUTCOMES, LIMITS)
+START = PolicyMonitor.start("p0", OUTCOMES, LIMITS)
 
 
 def served(seed=0, *, users=range(50), periods=3, rate=0.1, unknown=0, **more):
@@ -90,7 +90,7 @@ def test_the_same_rows_do_not_merge():
     with pytest.raises(SpecError, match="counted the same rows"):
         START.update(served()).merge(START.update(served()))
     with pytest.raises(SpecError, match="different questions"):
-        START.merge(Watch.start("p1", OUTCOMES, LIMITS))
+        START.merge(PolicyMonitor.start("p1", OUTCOMES, LIMITS))
 
 
 def test_other_policies_and_arms_do_not_count():
@@ -98,7 +98,7 @@ def test_other_policies_and_arms_do_not_count():
     arms = replace(log, arm=replace(log.arm, code=(log.user % 2).astype(np.int64), names=("policy", "control")))
     assert START.update(arms).outcomes["opted_out"].monitor.n == 75
     with pytest.raises(NothingToSayError, match="no decision of policy p9; its policies are p0"):
-        Watch.start("p9", OUTCOMES, LIMITS).update(log)
+        PolicyMonitor.start("p9", OUTCOMES, LIMITS).update(log)
 
 
 @pytest.mark.parametrize(("rate", "advice"), [(0.0, "widen"), (0.4, "roll back"), (0.1, "go on")])
@@ -107,7 +107,7 @@ def test_advice(rate, advice):
 
 
 def test_one_limit_that_is_passed_decides():
-    two = Watch.start(
+    two = PolicyMonitor.start(
         "p0", {"a": replace(BINARY, name="a"), "b": replace(BINARY, name="b")}, Limits({"a": 0.5, "b": 0.5})
     )
     log = served()
@@ -122,16 +122,16 @@ def test_an_outcome_with_a_range_is_mapped():
     spec = replace(COUNT, range=(0.0, 10.0))
     log = served()
     log = replace(log, outcomes={"sessions": measured(spec, np.full(log.n, 4.0))})
-    watch = Watch.start("p0", {"sessions": spec}, Limits({"sessions": 2.0})).update(log)
+    watch = PolicyMonitor.start("p0", {"sessions": spec}, Limits({"sessions": 2.0})).update(log)
     assert watch.outcomes["sessions"].rate == pytest.approx(4.0)
     assert watch.advice == "roll back"
 
 
 def test_it_is_saved_and_comes_back(tmp_path):
     watch = START.update(served())
-    save_watch(watch, tmp_path / "m.json")
-    assert load_watch(tmp_path / "m.json").to_dict() == watch.to_dict()
-    assert load_watch(tmp_path / "m.json").advice == watch.advice
+    save_monitor(watch, tmp_path / "m.json")
+    assert load_monitor(tmp_path / "m.json").to_dict() == watch.to_dict()
+    assert load_monitor(tmp_path / "m.json").advice == watch.advice
 
 
 @pytest.mark.parametrize(
@@ -150,19 +150,19 @@ def test_a_damaged_file_is_refused(tmp_path, damage):
     place = tmp_path / "m.json"
     place.write_text(json.dumps(START.to_dict() | damage))
     with pytest.raises(SpecError, match=r"m\.json"):
-        load_watch(place)
+        load_monitor(place)
     place.write_text("{")
     with pytest.raises(SpecError, match=r"m\.json"):
-        load_watch(place)
+        load_monitor(place)
 
 
 def test_what_cannot_be_watched_is_refused():
     with pytest.raises(SpecError, match="nothing can be watched"):
-        Watch.start("p0", OUTCOMES, Limits())
+        PolicyMonitor.start("p0", OUTCOMES, Limits())
     with pytest.raises(SpecError, match="unknown outcome 'refunds'"):
-        Watch.start("p0", OUTCOMES, Limits({"refunds": 0.1}))
+        PolicyMonitor.start("p0", OUTCOMES, Limits({"refunds": 0.1}))
     with pytest.raises(SpecError, match="set range"):
-        Watch.start("p0", {"spend": Outcome("spend", "real")}, Limits({"spend": 1.0}))
+        PolicyMonitor.start("p0", {"spend": Outcome("spend", "real")}, Limits({"spend": 1.0}))
     log = served()
     with pytest.raises(LogError, match="no outcome 'opted_out'"):
         START.update(replace(log, outcomes={}))

@@ -20,7 +20,7 @@ from tactful.evaluation.evaluate import evaluate as estimate
 from tactful.evaluation.target_policies import LoggingPolicy, resolve
 from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
-from tactful.promotion.ledger import enter, ledger_path
+from tactful.promotion.ledger import enter_look, ledger_path
 
 POLICY = "A policy's folder, uniform, logging (weights 1) or always:ACTION."
 
@@ -95,7 +95,7 @@ def evaluate(
     if "in-sample" not in {e.verdict for e in result.estimates}:
         for side in (target, base):
             if not isinstance(side, LoggingPolicy) and side.lineage and side.lineage.split_share:
-                enter(ledger or ledger_path(log), side.lineage, {"command": "evaluate", "policy": side.version})
+                enter_look(ledger or ledger_path(log), side.lineage, {"command": "evaluate", "policy": side.version})
     run = None
     if tracking_uri:
         run = record_evaluation(tracking_uri, rows, result, {"policy": policy, "baseline": baseline, "level": level})

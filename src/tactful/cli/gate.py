@@ -15,7 +15,7 @@ from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.promotion.gate import gate as hold_gate
 from tactful.promotion.ledger import ledger_path
-from tactful.promotion.results import GAIN, Claim, Judged, Verdict
+from tactful.promotion.results import GAIN, CandidateVerdict, Claim, Verdict
 from tactful.promotion.wording import percent
 
 POLICY = "A policy's folder, uniform, logging (weights 1) or always:ACTION."
@@ -97,7 +97,7 @@ def _print(verdict: Verdict) -> None:
         show.line(f"note: {note}")
 
 
-def _rows(judged: Judged) -> Iterator[tuple[str, ...]]:
+def _rows(judged: CandidateVerdict) -> Iterator[tuple[str, ...]]:
     for c in judged.claims:
         side, limit = ("above", 0.0) if c.name == GAIN else ("at most", c.limit)
         wrong = percent(c.delta) if c.delta else "–"

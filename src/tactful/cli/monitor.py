@@ -13,7 +13,8 @@ from tactful.errors import SpecError
 from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.policies.artifact import load
-from tactful.promotion.monitor import Watch, Watched, load_watch, save_watch
+from tactful.promotion.limit_monitor import LimitMonitor
+from tactful.promotion.monitor import PolicyMonitor, load_monitor, save_monitor
 from tactful.promotion.wording import number, percent
 
 ROLL_BACK = 3
@@ -45,12 +46,14 @@ def monitor(
     place = file or log.with_name(log.name + ".monitor.json")
     parsed = LogSpec.from_toml(spec)
     version = load(policy).version if Path(policy).is_dir() else policy
-    watch = load_watch(place) if place.exists() else Watch.start(version, parsed.outcomes, parsed.limits, delta)
+    watch = (
+        load_monitor(place) if place.exists() else PolicyMonitor.start(version, parsed.outcomes, parsed.limits, delta)
+    )
     _check(watch, version, parsed, place)
-    others = [load_watch(path) for path in merge or []]
+    others = [load_monitor(path) for path in merge or []]
     with show.working("reading", json):
         watch = watch.update(read_log(log, parsed))
-    save_watch(watch, place)
+    save_monitor(watch, place)
     whole = watch
     for other in others:
         whole = whole.merge(other)
@@ -61,7 +64,7 @@ def monitor(
     raise typer.Exit(ROLL_BACK if whole.advice == "roll back" else 0)
 
 
-def _check(watch: Watch, version: str, spec: LogSpec, place: Path) -> None:
+def _check(watch: PolicyMonitor, version: str, spec: LogSpec, place: Path) -> None:
     """Refuse a file that watches something else than what is asked about."""
     if watch.policy != version:
         raise SpecError(f"it watches policy {watch.policy}, not {version}", str(place), "name another --file")
@@ -69,7 +72,7 @@ def _check(watch: Watch, version: str, spec: LogSpec, place: Path) -> None:
         raise SpecError("its limits are not those of the spec", str(place), "name another --file to start anew")
 
 
-def _plain(whole: Watch, watch: Watch, place: Path) -> dict[str, object]:
+def _plain(whole: PolicyMonitor, watch: PolicyMonitor, place: Path) -> dict[str, object]:
     outcomes = {
         name: {
             "limit": w.limit,
@@ -94,14 +97,14 @@ def _plain(whole: Watch, watch: Watch, place: Path) -> dict[str, object]:
     }
 
 
-def _needed(w: Watched) -> int | None:
+def _needed(w: LimitMonitor) -> int | None:
     """Decisions in all until a verdict, if events go on as they came."""
     if w.monitor.n == 0 or w.monitor.advice != "go on":
         return None
     return w.monitor.needed(w.monitor.total / w.monitor.n)
 
 
-def _print(whole: Watch, watch: Watch, place: Path) -> None:
+def _print(whole: PolicyMonitor, watch: PolicyMonitor, place: Path) -> None:
     words = {
         "roll back": "Roll back: a limit is passed",
         "widen": "Widen: every limit is kept",
@@ -120,7 +123,7 @@ def _print(whole: Watch, watch: Watch, place: Path) -> None:
         show.line(f"left out: {count:,} rows ({reason})")
 
 
-def _row(name: str, w: Watched) -> tuple[str, ...]:
+def _row(name: str, w: LimitMonitor) -> tuple[str, ...]:
     needed = _needed(w)
     return (
         name,

@@ -54,6 +54,11 @@ class Outcome:
         if self.range is not None and not self.range[0] < self.range[1]:
             raise SpecError("the range is empty", where, "write range = [low, high] with low < high")
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The lowest and the highest value, as far as they are known: 0 and 1 of a binary outcome, else the range."""
+        return (0.0, 1.0) if self.kind == "binary" else self.range
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:

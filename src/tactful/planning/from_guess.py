@@ -15,7 +15,6 @@ from tactful.planning.verdict_chance import (
     PowerQuestion,
     Prospect,
     Prospects,
-    declared_range,
     gain_prospects,
     limit_prospects,
 )
@@ -80,7 +79,7 @@ def _outcome(goals: Goals, name: str) -> Outcome:
 def _limits(goals: Goals, guess: Guess, question: PowerQuestion) -> Iterator[Prospect]:
     for name, limit in goals.limits.outcomes.items():
         outcome = _outcome(goals, name)
-        if bounds := declared_range(outcome):
+        if bounds := outcome.bounds:
             for largest in guess.weights:
                 design = Design.worst(largest, guess.rows, absorbing=outcome.absorbing, correlation=guess.correlation)
                 yield from limit_prospects(name, limit, bounds, design, question)

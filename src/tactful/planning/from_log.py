@@ -21,7 +21,6 @@ from tactful.planning.verdict_chance import (
     PowerQuestion,
     Prospect,
     Prospects,
-    declared_range,
     gain_prospects,
     limit_prospects,
 )
@@ -78,7 +77,7 @@ def _limits(log: Log, weights: PolicyWeights, largest: float, question: PowerQue
     weight, share = _binned(weights.weight)
     for name, limit in log.limits.outcomes.items():
         outcome = log.outcomes[name].spec
-        if bounds := declared_range(outcome):
+        if bounds := outcome.bounds:
             design = Design(
                 weight=weight,
                 share=share,

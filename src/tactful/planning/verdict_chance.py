@@ -9,7 +9,7 @@ from typing import Any
 
 from scipy.special import ndtr, ndtri
 
-from tactful.core.outcomes import OBJECTIVE, Outcome
+from tactful.core.outcomes import OBJECTIVE
 from tactful.ope.certificate_power import Design, chance_kept, users_to_keep
 from tactful.ope.sample_size import z_needed
 
@@ -90,12 +90,6 @@ class Prospects:
     def to_json(self) -> dict[str, Any]:
         """The plain form that ``tactful power --json`` prints."""
         return asdict(self)
-
-
-def declared_range(outcome: Outcome) -> tuple[float, float] | None:
-    """The range in which a limited outcome can be bet on; None where none is declared."""
-    low, high = (0.0, 1.0) if outcome.kind == "binary" else (outcome.range or (0.0, 0.0))
-    return (low, high) if high > low else None
 
 
 def limit_prospects(

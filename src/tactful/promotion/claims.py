@@ -2,165 +2,231 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 import numpy as np
 from scipy.special import ndtri
 
 from tactful.core.log import Log
-from tactful.core.outcomes import OBJECTIVE, Limits, Objective
+from tactful.core.outcomes import OBJECTIVE, Limits
 from tactful.errors import SpecError
 from tactful.evaluation.analysis_set import AnalysisSet
 from tactful.evaluation.comparison import Comparison
-from tactful.evaluation.finite_sample import DeclaredBounds
 from tactful.evaluation.importance import PolicyWeights
 from tactful.evaluation.results import EstimateRow
-from tactful.evaluation.sequential.value_bound import value_bound
-from tactful.evaluation.target_policies import TargetPolicy
-from tactful.evaluation.volume import Volume
+from tactful.evaluation.sequential.value_bound import ValueBound, value_bound
+from tactful.evaluation.target_policies import LoggingPolicy, TargetPolicy
+from tactful.evaluation.volume import Volume, volume
 from tactful.ope.betting import certify
 from tactful.ope.intervals import BETTING, CLUSTER_T
 from tactful.ope.sample_size import needed
 from tactful.ope.wealth import Stakes, stakes
-from tactful.promotion.results import GAIN, Claim
+from tactful.promotion.results import GAIN, CandidateVerdict, Claim
 
 POWER = 0.8
 SEQUENTIAL = "sequential"
-MIX = 0.01  # what a volume may be above its limit: the users of a log are a sample, and a limit that binds is met
+UNUSABLE = ("refused", "in-sample")
+VOLUME_TOLERANCE = 0.01  # above a limit: the users of a log are a sample, and a limit that binds is met
+
+FREQUENCY_CHANGE = 0.1  # of the mean sends, beyond which one-step estimates promote nothing
+ONE_STEP = "frequency changes; one-step only"
+USED_UP = "the confidence of this holdout is used up: gate on a log of later decisions, or on users kept for it"
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a gate asks of each candidate, at ``delta`` a claim, of the rows of ``log`` alone."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateQuestion:
+    """What a gate asks of each candidate."""
 
-    log: Log
+    analysis: AnalysisSet
+    """The rows that none of the policies was fitted on, with the objective."""
     baseline: TargetPolicy
-    objective: Objective
+    """What candidates are compared with."""
     limits: Limits
+    """What candidates must keep."""
     delta: float
+    """δ of each claim."""
     estimator: str
-    horizon: int | None = None
-    state: str | Sequence[str] | None = None
-    min_propensity: float | None = None
+    """Of the gain."""
+    horizon: int | None
+    """Periods over which the gain is proven where sends change; None where that cannot be asked."""
+    state: str | Sequence[str] | None
+    """Columns of a user's state, for that."""
+    min_propensity: float | None
+    """What logging guaranteed to every eligible action, where no vectors are logged."""
+
+    @property
+    def log(self) -> Log:
+        """The rows of the analysis set."""
+        return self.analysis.log
+
+    def fingerprint(self, versions: Sequence[str]) -> str:
+        """What makes two gates the same question: the data, the policies and everything that was asked."""
+        content = [
+            self.log.fingerprint(),
+            sorted(versions),
+            self.baseline.version,
+            dict(self.analysis.objective.values),
+        ]
+        content += [self.limits.to_json(), self.estimator, self.horizon, self.state, self.min_propensity]
+        return sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()[:16]
 
 
-def claims(asked: Question, candidate: TargetPolicy, sends: Volume, *, sequential: bool) -> Iterator[Claim]:
-    """Every claim that the promotion of a candidate makes; the gain over the horizon where ``sequential``."""
-    level = 1 - 2 * asked.delta  # its lower end is a one-sided bound at δ
-    analysis = AnalysisSet(
-        log=asked.log,
-        policies=(candidate, asked.baseline),
-        in_sample=(False, False),
-        left_out={},
-        stated_objective=asked.objective,
-    )
-    estimands = [analysis.estimands[o] for o in (OBJECTIVE, *asked.limits.outcomes)]
-    comparison = Comparison.build(analysis, (asked.estimator,), level=level)
-    found = {(e.policy, e.outcome): e for estimand in estimands for e in comparison.compare(estimand)}
-    one_step = found["difference", OBJECTIVE]
+def judge(question: GateQuestion, policies: Mapping[str, TargetPolicy], *, used_up: bool) -> list[CandidateVerdict]:
+    """Test the claims of each candidate.
+
+    Parameters
+    ----------
+    question
+        What is asked, with the δ of each claim.
+    policies
+        The candidates, by what they are called.
+    used_up
+        Whether the confidence of the holdout is used up, so that nothing is tested.
+    """
+    logged, baseline = volume(LoggingPolicy(), question.log), volume(question.baseline, question.log)
+    candidates: list[CandidateVerdict] = []
+    for name, policy in policies.items():
+        sends = volume(policy, question.log)
+        changes = any(abs(x.sends - logged.sends) > FREQUENCY_CHANGE * logged.sends for x in (sends, baseline))
+        obstacle = ""
+        if used_up:
+            obstacle = USED_UP
+        elif changes and question.horizon is None:
+            volumes = f"{sends.sends:.3g} sends instead of {logged.sends:.3g}"
+            obstacle = f"{ONE_STEP} ({volumes}): give a horizon and a state"
+        tested = [] if obstacle else list(_claims(question, policy, sends, sequential=changes))
+        refused = [f"{claim.name}: {claim.why}" for claim in tested if claim.status == "refused"]
+        unproven = [f"{claim.name}: {claim.why}" for claim in tested if claim.status == "open"]
+        candidates.append(
+            CandidateVerdict(
+                name=name,
+                version=policy.version,
+                verdict="refuse" if refused else "hold" if unproven or obstacle else "promote",
+                why=obstacle or "; ".join(refused or unproven),
+                claims=tested or (),
+                sends=sends.sends,
+                logged_sends=logged.sends,
+            )
+        )
+    return candidates
+
+
+def _claims(question: GateQuestion, candidate: TargetPolicy, sends: Volume, *, sequential: bool) -> Iterator[Claim]:
+    """The gain, over the horizon where it is ``sequential``; every limited outcome; and every limit on what is sent."""
+    analysis = question.analysis.with_policies(candidate, question.baseline)
+    level = 1 - 2 * question.delta  # its lower end is a one-sided bound at δ
+    comparison = Comparison.build(analysis, (question.estimator,), level=level)
+    names = (OBJECTIVE, *question.limits.outcomes)
+    rows = [row for name in names for row in comparison.compare(analysis.estimands[name])]
+    estimates = {(row.policy, row.outcome): row for row in rows}
     if sequential:
-        yield _sequential(asked, candidate, one_step, level)
+        yield _gain_over_horizon(question, candidate, estimates["difference", OBJECTIVE], level)
     else:
-        yield _gain(asked.delta, one_step, found["baseline", OBJECTIVE].value)
-    for name, limit in asked.limits.outcomes.items():
-        yield limited(asked, comparison.weights[0], found["target", name], limit, sends.largest)
-    yield from _volumes(asked.limits, sends)
+        yield _gain_of_one_step(question, estimates["difference", OBJECTIVE], estimates["baseline", OBJECTIVE].value)
+    for name, limit in question.limits.outcomes.items():
+        yield _limited_outcome(question, comparison.weights[0], estimates["target", name], limit, sends.largest)
+    yield from _limited_volumes(question.limits, sends)
 
 
-def _gain(delta: float, e: EstimateRow, reference: float | None) -> Claim:
-    """The paired difference of one step; ``reference`` is what the baseline earns."""
-    claim = Claim(GAIN, "refused", delta=delta, method=CLUSTER_T, why=e.why, reference=reference)
-    if e.verdict in ("refused", "in-sample") or e.low is None:
-        return claim
-    claim = replace(claim, value=e.value, bound=e.low, other=e.high)
-    if e.low > 0 and e.verdict == "ok":
-        return replace(claim, status="proven")
-    more = _needed(delta, e.value, e.se, e.n) if e.verdict == "ok" else None
-    return replace(claim, status="open", why=e.why or "the gain may be 0", needed=more)
+def _gain_of_one_step(question: GateQuestion, row: EstimateRow, reference: float | None) -> Claim:
+    """The paired difference per decision; ``reference`` is what the baseline earns."""
+    claim = Claim(name=GAIN, status="refused", delta=question.delta, method=CLUSTER_T, reference=reference)
+    return _judge_gain(claim, row, "the gain may be 0", row.n)
 
 
-def _sequential(asked: Question, candidate: TargetPolicy, one_step: EstimateRow, level: float) -> Claim:
+def _gain_over_horizon(question: GateQuestion, candidate: TargetPolicy, one_step: EstimateRow, level: float) -> Claim:
     """The gain per user over the horizon; the diagnostics of one step must hold as well."""
-    claim = Claim(GAIN, "refused", delta=asked.delta, method=SEQUENTIAL, periods=asked.horizon or 1)
-    if asked.horizon is None or one_step.verdict in ("refused", "in-sample"):
+    claim = Claim(name=GAIN, status="refused", delta=question.delta, method=SEQUENTIAL, periods=question.horizon or 1)
+    if question.horizon is None or one_step.verdict in UNUSABLE:
         return replace(claim, why=one_step.why)
-    b = value_bound(
-        asked.log,
+    bound = value_bound(
+        question.log,
         candidate,
-        asked.baseline,
-        horizon=asked.horizon,
-        state=asked.state,
+        question.baseline,
+        horizon=question.horizon,
+        state=question.state,
         level=level,
-        objective=asked.objective,
+        objective=question.analysis.objective,
     )
-    if b.verdict in ("refused", "in-sample") or b.low is None:
-        return replace(claim, why=b.why)
-    if b.low > 0 and b.verdict == "ok":
-        return replace(claim, status="proven", value=b.value, bound=b.low, other=b.high)
-    more = _needed(asked.delta, b.value, b.se, asked.log.n) if b.verdict == "ok" else None
-    why = b.why or "the gain over the horizon may be 0"
-    return replace(claim, status="open", value=b.value, bound=b.low, other=b.high, why=why, needed=more)
+    return _judge_gain(claim, bound, "the gain over the horizon may be 0", question.log.n)
 
 
-def _needed(delta: float, value: float | None, se: float | None, n: int) -> int | None:
+def _judge_gain(claim: Claim, estimate: EstimateRow | ValueBound, doubt: str, n: int) -> Claim:
+    """Proven where the lower bound is above 0 and the estimate is reliable; ``n`` decisions gave it."""
+    if estimate.verdict in UNUSABLE or estimate.low is None:
+        return replace(claim, why=estimate.why)
+    claim = replace(claim, value=estimate.value, bound=estimate.low, other=estimate.high)
+    reliable = estimate.verdict == "ok"
+    if estimate.low > 0 and reliable:
+        return replace(claim, status="proven")
+    decisions = _decisions_to_see(claim.delta, estimate.value, estimate.se, n) if reliable else None
+    return replace(claim, status="open", why=estimate.why or doubt, needed=decisions)
+
+
+def _decisions_to_see(delta: float, value: float | None, se: float | None, n: int) -> int | None:
     """Decisions in all after which the gain is seen with probability .8, if it is what it seems."""
     if value is None or se is None or value <= 0:
         return None
     return math.ceil(n * ((float(ndtri(1 - delta)) + float(ndtri(POWER))) * se / value) ** 2)
 
 
-def limited(asked: Question, side: PolicyWeights, entry: EstimateRow, limit: float, top: float) -> Claim:
-    """Is a limited outcome kept? By betting on users, which needs no events to be valid.
+def _limited_outcome(
+    question: GateQuestion, weights: PolicyWeights, row: EstimateRow, limit: float, max_probability: float
+) -> Claim:
+    """Is the limit kept? By betting on users, which needs no events to be valid.
 
-    ``entry`` is what the evaluation says of it, and ``top`` the candidate's largest probability, for logs without
-    vectors whose ``min_propensity`` is declared.
+    ``row`` is what the evaluation says of the outcome, and ``max_probability`` the candidate's largest, for logs
+    without vectors whose ``min_propensity`` is declared.
     """
-    name, delta = entry.outcome, asked.delta
-    if entry.verdict in ("refused", "in-sample"):
-        return Claim(name, "refused", limit=limit, delta=delta, method=BETTING, why=entry.why)
-    least = asked.min_propensity
-    largest = side.largest if side.largest is not None else (None if least is None else top / least)
-    design = DeclaredBounds.from_log(asked.log, side, asked.log.outcomes[name].spec)
-    why = ""
-    if design.bounds is None:
-        why = f"{name} has no declared range: set range in [outcomes]"
-    elif largest is None:
-        why = "how large weights can get is not known: log propensity vectors, or set [log] min_propensity"
-    if why or largest is None:
-        return Claim(name, "open", limit=limit, delta=delta, method=BETTING, why=why)
-    bets = bets_of(asked.log, side, name, largest, design)
-    found = certify(bets, limit, delta)
-    upper = min(found.upper, bets.bounds[1])
-    if found.kept:
-        return Claim(name, "proven", found.value, upper, limit, delta, BETTING)
-    why = "it may be above its limit" if found.value <= limit else "it seems to be above its limit"
-    more = needed(bets, limit, delta=delta) if found.value < limit else None
-    return Claim(name, "open", found.value, upper, limit, delta, BETTING, why, more)
+    name = row.outcome
+    claim = Claim(name=name, status="open", limit=limit, delta=question.delta, method=BETTING)
+    if row.verdict in UNUSABLE:
+        return replace(claim, status="refused", why=row.why)
+    if question.log.outcomes[name].spec.bounds is None:
+        return replace(claim, why=f"{name} has no declared range: set range in [outcomes]")
+    largest = weights.largest
+    if largest is None and question.min_propensity is not None:
+        largest = max_probability / question.min_propensity
+    if largest is None:
+        doubt = "how large weights can get is not known: log propensity vectors, or set [log] min_propensity"
+        return replace(claim, why=doubt)
+    bets = _bets_on(question.log, weights, name, largest)
+    certificate = certify(bets, limit, question.delta)
+    claim = replace(claim, value=certificate.value, bound=min(certificate.upper, bets.bounds[1]))
+    if certificate.kept:
+        return replace(claim, status="proven")
+    doubt = "it may be above its limit" if certificate.value <= limit else "it seems to be above its limit"
+    decisions = needed(bets, limit, delta=question.delta) if certificate.value < limit else None
+    return replace(claim, why=doubt, needed=decisions)
 
 
-def bets_of(log: Log, side: PolicyWeights, name: str, largest: float, design: DeclaredBounds) -> Stakes:
+def _bets_on(log: Log, weights: PolicyWeights, name: str, largest: float) -> Stakes:
     """One bet a user on a limited outcome, in the order of the users' keys."""
     measured = log.outcomes[name]
     rows = np.flatnonzero(measured.known)
     users, user = np.unique(log.user[rows], return_inverse=True)
     reward = measured.value[rows]
+    periods = int(log.period.max() - log.period.min()) + 1
     scopes = int(np.unique(log.scope.code).size)
-    once = design.absorbing and scopes == 1 and float(np.bincount(user, reward).max()) <= 1  # or people came back
+    # A user may have the event several times in several scopes, or where people came back.
+    once = measured.spec.absorbing and scopes == 1 and float(np.bincount(user, reward).max()) <= 1
     return stakes(
         reward,
-        side.weight[rows],
+        weights.weight[rows],
         user,
-        max_rows=design.periods * scopes,
+        max_rows=periods * scopes,
         cap=largest,
-        bounds=design.bounds or (0.0, 1.0),
+        bounds=measured.spec.bounds or (0.0, 1.0),
         absorbing=once,
         key=log.user_key[users],
     )
 
 
-def _volumes(limits: Limits, sends: Volume) -> Iterator[Claim]:
+def _limited_volumes(limits: Limits, sends: Volume) -> Iterator[Claim]:
     """Limits on what is sent: functions of the pmf, where nothing is uncertain but which users come."""
     if limits.sends_per_period is not None:
         if None in sends.actions.frequencies:
@@ -171,5 +237,7 @@ def _volumes(limits: Limits, sends: Volume) -> Iterator[Claim]:
 
 
 def _exact(name: str, value: float, limit: float) -> Claim:
-    kept = value <= limit * (1 + MIX)
-    return Claim(name, "proven" if kept else "open", value, value, limit, why="" if kept else "it is above its limit")
+    claim = Claim(name=name, status="proven", value=value, bound=value, limit=limit)
+    if value <= limit * (1 + VOLUME_TOLERANCE):
+        return claim
+    return replace(claim, status="open", why="it is above its limit")

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
+from tactful.core.lineage import Lineage
 from tactful.core.log import Log
 from tactful.core.outcomes import Limits, Objective
 from tactful.errors import NothingToSayError, SpecError
-from tactful.evaluation.analysis_set import AnalysisSet, check_askable
+from tactful.evaluation.analysis_set import AnalysisSet
 from tactful.evaluation.estimator_registry import check_names
-from tactful.evaluation.target_policies import LoggingPolicy, PolicySource, TargetPolicy, resolve
+from tactful.evaluation.target_policies import LoggingPolicy, PolicySource, TargetPolicy
 from tactful.policies.codec import Saved
-from tactful.promotion import wording as sentence
-from tactful.promotion.candidates import judge, word_of
-from tactful.promotion.claims import SEQUENTIAL, Question
-from tactful.promotion.ledger import WHOLE, Allowance, allowance, enter_gate, holdout
-from tactful.promotion.results import Judged, Verdict, Word
+from tactful.promotion import wording
+from tactful.promotion.claims import GateQuestion, judge
+from tactful.promotion.ledger import allowance, enter_gate, name_holdout
+from tactful.promotion.results import GAIN, CandidateVerdict, Verdict, VerdictWord
+
+ESTIMATORS_WITH_BOUND = ("ips", "snips", "dr", "sndr")
 
 
 def gate(
@@ -77,31 +77,127 @@ def gate(
     SpecError, PolicyError, PolicyFormatError, LogError
         Something asked for is not there or cannot be understood, or the ledger is damaged.
 
-    Reference: Thomas et al. 2015 (high-confidence policy improvement); Berger 1982 (all claims at the same δ).
+    References
+    ----------
+    Thomas et al. 2015 (high-confidence policy improvement); Berger 1982 (all claims at the same δ).
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> log = tt.World().simulate(1000, 4, seed=1).log
+    >>> verdict = tt.gate(log, "always:none", objective=tt.Objective({"engaged": 1.0}))
+    >>> verdict.verdict, verdict.exit_code, verdict.spent
+    ('hold', 3, 0.0)
+    >>> verdict.sentence
+    'Hold. always:none: frequency changes; one-step only (0 sends instead of 3.92): give a horizon and a state.'
     """
     _check(delta, spend, estimator, horizon, state)
-    named = _named(candidate, log)
-    base = resolve(baseline, log.actions)
-    bare = Verdict("refuse", "", None, (), _name(baseline, base), log.n, log.users, delta, 0.0, delta)
-    left_out = dict(log.left_out)
+    sources = _sources(candidate)
+    analysis = _choose_rows(log, [*sources, baseline], objective)
+    if isinstance(analysis, _Refusal):
+        return Verdict(
+            verdict="refuse",
+            sentence=wording.refuse([analysis.reason]),
+            promoted=None,
+            candidates=(),
+            baseline=_name(baseline),
+            n=log.n,
+            users=log.users,
+            delta=delta,
+            spent=0.0,
+            left=delta,
+            left_out=dict(analysis.left_out),
+        )
+    if not analysis.objective.outcomes:
+        raise SpecError("nothing to gain", "[objective]", "say what is wanted, such as engaged = 1.0")
+    question = GateQuestion(
+        analysis=analysis,
+        baseline=analysis.policies[-1],
+        limits=_limits(limits, analysis),
+        delta=delta,
+        estimator=estimator,
+        horizon=horizon,
+        state=state,
+        min_propensity=min_propensity,
+    )
+    verdict = _decide(question, _by_name(sources, analysis.policies), None if ledger is None else Path(ledger), spend)
+    verdict = replace(verdict, baseline=_name(baseline))
+    notes = list(wording.notes(verdict, analysis.log, recorded=ledger is not None))
+    return replace(verdict, sentence=wording.sentence(verdict, analysis.log), notes=notes)
+
+
+def _decide(question: GateQuestion, policies: Mapping[str, TargetPolicy], ledger: Path | None, spend: float) -> Verdict:
+    """Test the candidates with what the ledger allows, and enter that before anybody sees the verdict."""
+    versions = [policy.version for policy in policies.values()]
+    holdout = name_holdout(*(_lineage(policy) for policy in (*policies.values(), question.baseline)))
+    fingerprint = question.fingerprint(versions)
+    allowed = allowance(ledger, holdout, fingerprint, delta=question.delta, share=spend)
+    shared = replace(question, delta=allowed.spend / len(policies))
+    candidates = judge(shared, policies, used_up=allowed.spend == 0)
+    word, best = _overall(candidates)
+    tested = any(claim.status != "refused" for c in candidates for claim in c.claims if claim.delta)
+    if ledger is not None and tested:
+        entry = {"delta": shared.delta * len(policies), "candidates": versions}
+        entry |= {"baseline": question.baseline.version, "verdict": word}
+        enter_gate(ledger, holdout, fingerprint, allowed, entry)
+    account = allowed if tested else replace(allowed, spend=0.0)
+    return Verdict(
+        verdict=word,
+        sentence="",
+        promoted=best.version if best else None,
+        candidates=candidates,
+        baseline=question.baseline.version,
+        n=question.log.n,
+        users=question.log.users,
+        delta=question.delta,
+        spent=account.spend,
+        left=account.remaining,
+        holdout=holdout,
+        looks=allowed.looks,
+        again=allowed.repeated,
+        left_out=dict(question.analysis.left_out),
+    )
+
+
+class _Refusal(NamedTuple):
+    """Why nothing can be said from a log, and which rows were left out before that was clear."""
+
+    reason: str
+    left_out: Mapping[str, int]
+
+
+def _choose_rows(log: Log, policies: Sequence[PolicySource], objective: Objective | None) -> AnalysisSet | _Refusal:
+    """The rows that none of the policies was fitted on."""
+    left_out: Mapping[str, int] = dict(log.left_out)
     try:
-        check_askable(log)
-        if log.provenance == "estimated":
+        analysis = AnalysisSet.build(log, policies, objective=objective)
+        if analysis.estimated:
             raise NothingToSayError("propensities are estimated, which assumes no hidden confounding", "propensity")
-        analysis = AnalysisSet.build(log, [*named.values(), base], objective=objective)
         if any(analysis.in_sample):
+            left_out = _left_out_until(log, analysis.policies)
             raise NothingToSayError("a policy was fitted on all of these rows", "in-sample", "gate on a log of others")
-        log, left_out = analysis.log, dict(analysis.left_out)
+        left_out = analysis.left_out
         analysis.check_users()
     except NothingToSayError as error:
-        return replace(bare, sentence=sentence.refuse([("", str(error))]), left_out=left_out)
-    first = next(iter(named.values()))
-    reward = analysis.objective
-    if not reward.outcomes:
-        raise SpecError("nothing to gain", "[objective]", "say what is wanted, such as engaged = 1.0")
-    bounds = _limits(limits, log, first)
-    asked = Question(log, base, reward, bounds, delta, estimator, horizon, state, min_propensity)
-    return _held(asked, named, replace(bare, n=log.n, users=log.users, left_out=left_out), ledger, spend)
+        return _Refusal(str(error), left_out)
+    return analysis
+
+
+def _left_out_until(log: Log, policies: Sequence[TargetPolicy]) -> Mapping[str, int]:
+    """What is left out for the policies before the one that was fitted on all that remains."""
+    for count in range(len(policies) - 1, 0, -1):
+        analysis = AnalysisSet.build(log, policies[:count])
+        if not any(analysis.in_sample):
+            return analysis.left_out
+    return dict(log.left_out)
+
+
+def _overall(candidates: Sequence[CandidateVerdict]) -> tuple[VerdictWord, CandidateVerdict | None]:
+    """The verdict on all, and of those that pass the candidate with the largest lower bound per period."""
+    passing = [c for c in candidates if c.verdict == "promote"]
+    if passing:
+        return "promote", max(passing, key=lambda c: (c.claim(GAIN).bound or 0.0) / c.claim(GAIN).periods)
+    return ("hold" if any(c.verdict == "hold" for c in candidates) else "refuse"), None
 
 
 def _check(delta: float, spend: float, estimator: str, horizon: int | None, state: str | Sequence[str] | None) -> None:
@@ -109,104 +205,43 @@ def _check(delta: float, spend: float, estimator: str, horizon: int | None, stat
         raise SpecError(f"a delta of {delta:g}", "gate", "choose it between 0 and 0.5")
     if not 0 < spend <= 1:
         raise SpecError(f"a share of {spend:g} to spend", "gate", "choose it above 0, up to 1")
-    if check_names((estimator,))[0] not in ("ips", "snips", "dr", "sndr"):
+    if estimator not in ESTIMATORS_WITH_BOUND:
+        check_names((estimator,))
         raise SpecError(f"{estimator} has no interval that a gate could use", "gate", "choose dr, snips, ips or sndr")
     if state is not None and horizon is None:
         raise SpecError("a state without a horizon", "gate", "say over how many periods, such as a horizon of 4")
 
 
-def _named(candidate: PolicySource | Sequence[PolicySource], log: Log) -> dict[str, TargetPolicy]:
-    """The candidates by what they are called, each behaviour once."""
-    one = isinstance(candidate, str | Path | Saved | LoggingPolicy)
-    several = [cast("PolicySource", candidate)] if one else list(cast("Sequence[PolicySource]", candidate))
-    found: dict[str, TargetPolicy] = {}
-    for one in several:
-        policy = resolve(one, log.actions)
-        if policy.version not in {p.version for p in found.values()}:
-            found[_name(one, policy)] = policy
-    if not found:
+def _sources(candidate: PolicySource | Sequence[PolicySource]) -> list[PolicySource]:
+    single = isinstance(candidate, str | Path | Saved | LoggingPolicy)
+    sources = [cast("PolicySource", candidate)] if single else list(cast("Sequence[PolicySource]", candidate))
+    if not sources:
         raise SpecError("no candidate", "gate", "name a policy")
-    return found
+    return sources
 
 
-def _name(given: PolicySource, policy: TargetPolicy) -> str:
-    return str(given) if isinstance(given, str | Path) else policy.version
+def _name(source: PolicySource) -> str:
+    return str(source) if isinstance(source, str | Path) else source.version
 
 
-def _limits(given: Limits | None, log: Log, first: TargetPolicy) -> Limits:
-    own = Limits() if isinstance(first, LoggingPolicy) else first.limits
-    found = given or (log.limits if log.limits.to_json() else own)
-    if unknown := [o for o in found.outcomes if o not in log.outcomes]:
+def _by_name(sources: Sequence[PolicySource], policies: Sequence[TargetPolicy]) -> dict[str, TargetPolicy]:
+    """The candidates by what they are called, each behaviour once; ``policies`` are those of the sources and more."""
+    named: dict[str, TargetPolicy] = {}
+    for source, policy in zip(sources, policies, strict=False):
+        if policy.version not in {p.version for p in named.values()}:
+            named[_name(source)] = policy
+    return named
+
+
+def _lineage(policy: TargetPolicy) -> Lineage | None:
+    return None if isinstance(policy, LoggingPolicy) else policy.lineage
+
+
+def _limits(limits: Limits | None, analysis: AnalysisSet) -> Limits:
+    """As asked for, or those of the log's specification, or else the first candidate's own."""
+    log, first = analysis.log, analysis.policies[0]
+    own_limits = Limits() if isinstance(first, LoggingPolicy) else first.limits
+    limits = limits or (log.limits if log.limits.to_json() else own_limits)
+    if unknown := [name for name in limits.outcomes if name not in log.outcomes]:
         raise SpecError(f"unknown outcome {unknown[0]!r}", "[limits]", f"the outcomes are {', '.join(log.outcomes)}")
-    return found
-
-
-def _held(
-    asked: Question, named: Mapping[str, TargetPolicy], bare: Verdict, ledger: Path | str | None, spend: float
-) -> Verdict:
-    """The verdict, entered into the ledger before anybody sees it."""
-    path = None if ledger is None else Path(ledger)
-    where = holdout(*(None if isinstance(p, LoggingPolicy) else p.lineage for p in (*named.values(), asked.baseline)))
-    question = _fingerprint(asked, [p.version for p in named.values()])
-    allowed = allowance(path, where, question, delta=asked.delta, share=spend)
-    asked = replace(asked, delta=allowed.spend / len(named))
-    judged = judge(asked, named, used_up=allowed.spend == 0)
-    word, best = word_of(judged)
-    asserted = any(c.status != "refused" for j in judged for c in j.claims if c.delta)
-    if path is not None and asserted:
-        policies = {"candidates": [p.version for p in named.values()], "baseline": asked.baseline.version}
-        held = {"delta": asked.delta * len(named), **policies, "verdict": word}
-        enter_gate(path, where, question, allowed, held)
-    kept = allowed if asserted else replace(allowed, spend=0.0)
-    return replace(
-        bare,
-        verdict=word,
-        sentence=_said(word, best, judged, asked, bare, where, allowed),
-        promoted=best.version if best else None,
-        candidates=judged,
-        spent=kept.spend,
-        left=kept.left,
-        holdout=where,
-        looks=allowed.looks,
-        again=allowed.again,
-        notes=_notes(asked, judged, allowed, recorded=path is not None),
-    )
-
-
-def _fingerprint(asked: Question, versions: Sequence[str]) -> str:
-    """What makes two gates the same question: the data, the policies and everything that was asked."""
-    plain = [asked.log.fingerprint(), sorted(versions), asked.baseline.version, dict(asked.objective.values)]
-    plain += [asked.limits.to_json(), asked.estimator, asked.horizon, asked.state, asked.min_propensity]
-    return sha256(json.dumps(plain, sort_keys=True, default=list).encode()).hexdigest()[:16]
-
-
-def _said(
-    word: Word,
-    best: Judged | None,
-    judged: Sequence[Judged],
-    asked: Question,
-    bare: Verdict,
-    where: str,
-    allowed: Allowance,
-) -> str:
-    if best is not None:
-        whose = "users" if where == WHOLE else "users held out"
-        return sentence.promote(best, bare.baseline, asked.log, whose, allowed.spend)
-    if word == "hold":
-        return sentence.hold([j for j in judged if j.verdict == "hold"], bare.baseline, asked.log)
-    return sentence.refuse([(j.name, j.why) for j in judged])
-
-
-def _notes(asked: Question, judged: Sequence[Judged], allowed: Allowance, *, recorded: bool) -> list[str]:
-    notes: list[str] = []
-    if any(c.method == SEQUENTIAL for j in judged for c in j.claims):
-        notes.append("limits are of one step: what more sends do to later periods is in the gain alone")
-    if allowed.again:
-        notes.append("the same question was asked before: it has the same answer, and spends nothing more")
-    if allowed.looks:
-        notes.append(f"evaluations have shown this holdout {allowed.looks} times: a candidate chosen by them voids δ")
-    if not recorded:
-        notes.append("no ledger is kept: this must be the only gate on this holdout")
-    if len(set(asked.log.policy.code.tolist())) > 1:
-        notes.append("several policies wrote this log: bounds take them as given, not as learnt from these users")
-    return notes
+    return limits

@@ -1,37 +1,47 @@
-"""The sentence of a verdict, for people who ship products."""
+"""The words of a verdict, for people who ship products."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tactful.core.actions import DAY_US
 from tactful.core.log import Log
-from tactful.promotion.results import GAIN, Claim, Judged
+from tactful.promotion.claims import SEQUENTIAL
+from tactful.promotion.ledger import WHOLE_LOG
+from tactful.promotion.results import GAIN, CandidateVerdict, Claim, Verdict
 
-SMALL = 0.2  # limits below are rates, said as per cent
-
-
-def promote(best: Judged, baseline: str, log: Log, whose: str, delta: float) -> str:
-    """Why a candidate passes, and how likely a bad one would have."""
-    said = [f"it earns {_gain(best.claim(GAIN), baseline)}"]
-    said += [_kept(c, unit(log)) for c in best.claims if c.name != GAIN]
-    return (
-        f"Promote {best.name}: on the {log.users:,} {whose}, {_listed(said)}. "
-        f"A policy that is no better, or breaks a limit, passes this gate with a chance of at most {percent(delta)}."
-    )
+SMALL_RATE = 0.2  # limits below are rates, said as per cent
 
 
-def hold(held: Sequence[Judged], baseline: str, log: Log) -> str:
-    """What is not proven of each candidate, and what it takes."""
-    return "Hold. " + " ".join(f"{c.name}: {_open(c, baseline, log)}." for c in held)
+def sentence(verdict: Verdict, log: Log) -> str:
+    """Say why the best candidate passes, what is not proven of those that are held, or why nothing can be said."""
+    if verdict.promoted is not None:
+        best = next(c for c in verdict.candidates if c.version == verdict.promoted)
+        return _promote(best, verdict, log)
+    if verdict.verdict == "hold":
+        candidates = [c for c in verdict.candidates if c.verdict == "hold"]
+        return "Hold. " + " ".join(f"{c.name}: {_unproven_of(c, verdict.baseline, log)}." for c in candidates)
+    return refuse([f"{c.name}: {c.why}" for c in verdict.candidates])
 
 
-def refuse(why: Sequence[tuple[str, str]]) -> str:
-    """Why nothing can be said; ``why`` has pairs of (candidate, reason)."""
-    return "Refuse: nothing can be said from this log. " + " ".join(
-        f"{name}: {x}." if name else f"{x}." for name, x in why
-    )
+def refuse(reasons: Sequence[str]) -> str:
+    """Say why nothing can be said."""
+    return "Refuse: nothing can be said from this log. " + " ".join(f"{reason}." for reason in reasons)
+
+
+def notes(verdict: Verdict, log: Log, *, recorded: bool) -> Iterator[str]:
+    """Say what a reader should keep in mind; ``recorded`` where there is a ledger."""
+    if any(claim.method == SEQUENTIAL for c in verdict.candidates for claim in c.claims):
+        yield "limits are of one step: what more sends do to later periods is in the gain alone"
+    if verdict.again:
+        yield "the same question was asked before: it has the same answer, and spends nothing more"
+    if verdict.looks:
+        yield f"evaluations have shown this holdout {verdict.looks} times: a candidate chosen by them voids δ"
+    if not recorded:
+        yield "no ledger is kept: this must be the only gate on this holdout"
+    if len(set(log.policy.code.tolist())) > 1:
+        yield "several policies wrote this log: bounds take them as given, not as learnt from these users"
 
 
 def unit(log: Log) -> str:
@@ -57,65 +67,75 @@ def number(x: float, digits: int = 3) -> str:
     return f"{x:,.{places}f}".rstrip("0").rstrip(".") if places > 0 else f"{round(x, places):,.0f}"
 
 
-def _open(held: Judged, baseline: str, log: Log) -> str:
-    unproven = [c for c in held.claims if c.status != "proven"]
+def _promote(best: CandidateVerdict, verdict: Verdict, log: Log) -> str:
+    """Why a candidate passes, and how likely a bad one would have."""
+    users = "users" if verdict.holdout == WHOLE_LOG else "users held out"
+    merits = [f"it earns {_gain(best.claim(GAIN), verdict.baseline)}"]
+    merits += [_kept_limit(claim, unit(log)) for claim in best.claims if claim.name != GAIN]
+    return (
+        f"Promote {best.name}: on the {log.users:,} {users}, {_enumeration(merits)}. A policy that is no better, or "
+        f"breaks a limit, passes this gate with a chance of at most {percent(verdict.spent)}."
+    )
+
+
+def _unproven_of(candidate: CandidateVerdict, baseline: str, log: Log) -> str:
+    unproven = [claim for claim in candidate.claims if claim.status != "proven"]
     if not unproven:
-        return held.why
-    return "; ".join(_unproven(c, baseline, log) for c in unproven)
+        return candidate.why
+    return "; ".join(_unproven(claim, baseline, log) for claim in unproven)
 
 
 def _unproven(claim: Claim, baseline: str, log: Log) -> str:
     if claim.value is None or claim.bound is None:
         return claim.why
     if claim.name == GAIN:
-        but = f"and {claim.why}" if claim.why.startswith("the gain") else f"which is not reliable ({claim.why})"
-        said = f"it earns {_gain(claim, baseline)}, {but}"
+        doubt = f"and {claim.why}" if claim.why.startswith("the gain") else f"which is not reliable ({claim.why})"
+        text = f"it earns {_gain(claim, baseline)}, {doubt}"
     elif claim.delta:
-        most = (
-            f"{claim.name} is {rate(claim, claim.value)} a user and {unit(log)} and may be {rate(claim, claim.bound)}"
-        )
-        said = f"{most}, above its limit of {rate(claim, claim.limit)}"
+        rates = f"{_rate(claim, claim.value)} a user and {unit(log)} and may be {_rate(claim, claim.bound)}"
+        text = f"{claim.name} is {rates}, above its limit of {_rate(claim, claim.limit)}"
     else:
         return f"{claim.name} is {number(claim.value)}, above its limit of {number(claim.limit)}"
     if claim.needed is None:
-        return f"{said}; more data of this kind will not tell" if _against(claim) else said
-    more = number(max(claim.needed - log.n, 1), 2)
-    return f"{said}; about {more} more decisions would tell, if it is what it seems"
+        return f"{text}; more data of this kind will not tell" if _on_wrong_side(claim) else text
+    decisions = number(max(claim.needed - log.n, 1), 2)
+    return f"{text}; about {decisions} more decisions would tell, if it is what it seems"
 
 
-def _against(claim: Claim) -> bool:
+def _on_wrong_side(claim: Claim) -> bool:
     """Whether the estimate itself is on the wrong side."""
     value = claim.value or 0.0
     return value <= 0 if claim.name == GAIN else value >= claim.limit
 
 
 def _gain(claim: Claim, baseline: str) -> str:
-    low, high, base = claim.bound, claim.other, claim.reference
+    low, high, reference = claim.bound, claim.other, claim.reference
     if low is None or high is None:
         return claim.why
-    if base is not None and base > 0:
-        return f"between {_signed(100 * low / base)} % and {_signed(100 * high / base)} % more than {baseline}"
-    where = f" over {claim.periods} periods" if claim.periods > 1 else ""
-    return f"between {_signed(low)} and {_signed(high)} of the objective more per user than {baseline}{where}"
+    if reference is not None and reference > 0:
+        ends = f"{_signed(100 * low / reference)} % and {_signed(100 * high / reference)} %"
+        return f"between {ends} more than {baseline}"
+    horizon = f" over {claim.periods} periods" if claim.periods > 1 else ""
+    return f"between {_signed(low)} and {_signed(high)} of the objective more per user than {baseline}{horizon}"
 
 
 def _signed(x: float) -> str:
     return f"{'+' if x > 0 else '−' if x < 0 else ''}{number(abs(x), 2)}"
 
 
-def _kept(claim: Claim, period: str) -> str:
+def _kept_limit(claim: Claim, period: str) -> str:
     if not claim.delta:
         value = claim.value or 0.0
-        where = "at" if value > claim.limit else "within"
-        return f"{claim.name} is {number(value)}, {where} its limit of {number(claim.limit)}"
-    at_most = rate(claim, claim.bound or 0.0)
-    return f"{claim.name} is at most {at_most} a user and {period}, under its ceiling of {rate(claim, claim.limit)}"
+        relation = "at" if value > claim.limit else "within"
+        return f"{claim.name} is {number(value)}, {relation} its limit of {number(claim.limit)}"
+    bound = _rate(claim, claim.bound or 0.0)
+    return f"{claim.name} is at most {bound} a user and {period}, under its ceiling of {_rate(claim, claim.limit)}"
 
 
-def rate(claim: Claim, x: float) -> str:
+def _rate(claim: Claim, x: float) -> str:
     """A limited outcome: as per cent where it is a small rate."""
-    return percent(x) if claim.limit < SMALL else number(x)
+    return percent(x) if claim.limit < SMALL_RATE else number(x)
 
 
-def _listed(said: Sequence[str]) -> str:
-    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])}, and {said[-1]}"
+def _enumeration(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])}, and {texts[-1]}"
