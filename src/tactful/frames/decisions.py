@@ -11,13 +11,13 @@ import polars as pl
 
 from tactful.batch.decide import decide as decide_rows
 from tactful.core.actions import time_us
-from tactful.core.arrays import F64, I64, Bool
+from tactful.core.arrays import I64
 from tactful.core.draw import ONE
 from tactful.core.log import Log
-from tactful.core.segments import is_path
-from tactful.errors import LogError, first
-from tactful.frames.reading.scan import CSV_SUFFIXES, Scan, scan
+from tactful.errors import LogError
+from tactful.frames.reading.scan import CSV_SUFFIXES
 from tactful.frames.user_keys import user_keys
+from tactful.frames.user_rows import encode_segments, read_context, read_eligible, read_users
 from tactful.frames.write import write_frame
 from tactful.policies.protocol import Published
 from tactful.serving.decider import unknown_segment
@@ -71,12 +71,12 @@ def decide(
     >>> decide(policy, users, 2965).select("user", "action", "slot", "propensity").rows()
     [('ada', '3x@19:30', '19:30', 1.0), ('bob', '3x@19:30', '19:30', 1.0)]
     """
-    rows = _collect(scan(users))
+    rows = read_users(users)
     n = rows.height
-    paths, codes = _encode_segments(rows)
+    paths, codes = encode_segments(rows)
     nodes = np.array([policy.segments.nearest(p) for p in paths], np.int64)
-    eligible = _read_eligible(rows, policy.actions.k)
-    context, keys = _read_context(rows, policy.features.names), user_keys(rows["user"])
+    eligible = read_eligible(rows, policy.actions.k)
+    context, keys = read_context(rows, policy.features.names), user_keys(rows["user"])
     periods = np.full(n, period)
     decisions = decide_rows(policy, keys, periods, nodes[codes], eligible, context=context, vectors=vectors)
     decided_at = time_us(datetime.now(UTC).isoformat() if at is None else at, "decided_at")
@@ -161,89 +161,6 @@ def write_decisions(decisions: pl.DataFrame, path: str | PathLike[str]) -> None:
             raise LogError("CSV cannot hold lists (eligible, propensities)", str(path), "write .parquet or .ndjson")
         decisions = decisions.drop("eligible")
     write_frame(decisions, path)
-
-
-def _collect(source: Scan) -> pl.DataFrame:
-    """The columns that deciding reads or passes on, with a user and a segment in every row."""
-    names = source.schema.names()
-    if "user" not in names:
-        do = "name the column of identifiers 'user'"
-        raise LogError(f"no column 'user' (there are {first(names, 6)})", source.name, do)
-    selection = [c for c in names if c in ("user", "segment", "eligible") or c.startswith("x_")]
-    source = source.as_text(c for c in ("user", "segment") if c in names)
-    rows = source.lazy.select(selection).collect()
-    if not rows.height:
-        raise LogError("no users", source.name, "give at least one row")
-    kind = rows["user"].dtype
-    if not (kind == pl.String or kind.is_integer()):
-        raise LogError(f"column 'user' holds {kind}, not text or integers", source.name, "cast it to text")
-    rows = rows.with_columns(pl.col("user").cast(pl.String))
-    if "segment" not in rows.columns:
-        rows = rows.with_columns(pl.lit("").alias("segment"))
-    # An empty field of a CSV file is the root.
-    rows = rows.with_columns(pl.col("segment").cast(pl.String).fill_null(""))
-    _refuse_users(rows["user"].is_null() | (rows["user"] == ""), source, "has no value", "give every row an id")
-    if rows["user"].n_unique() < rows.height:  # which rows they are takes four times as long
-        _refuse_users(rows["user"].is_duplicated(), source, "is repeated", "give every user once")
-    return rows
-
-
-def _refuse_users(faulty: pl.Series, source: Scan, what: str, do: str) -> None:
-    """Refuse the file where any row's user is faulty.
-
-    Parameters
-    ----------
-    faulty
-        (n,) the rows that break a rule.
-    source
-        The file.
-    what, do
-        What is wrong with their users, and what to do about it.
-    """
-    if faulty.any():
-        rows = faulty.arg_true()
-        examples = first((rows + 1).to_list())
-        raise LogError(f"column 'user' {what} in {rows.len():,} rows (row {examples})", source.name, do)
-
-
-def _encode_segments(rows: pl.DataFrame) -> tuple[list[str], I64]:
-    """The distinct paths, and for each row its place among them."""
-    distinct = rows["segment"].unique(maintain_order=True)
-    paths = distinct.to_list()
-    if invalid := [p for p in paths if not is_path(p)]:
-        do = "name every part, as in ios/new"
-        raise LogError(f"not a path: {first(map(repr, invalid))}", "column 'segment'", do)
-    codes = rows["segment"].replace_strict(distinct, range(len(paths)), return_dtype=pl.Int64)
-    return paths, codes.to_numpy()
-
-
-def _read_eligible(rows: pl.DataFrame, k: int) -> Bool | None:
-    if "eligible" not in rows.columns:
-        return None
-    masks = rows["eligible"]
-    are_lists = masks.dtype == pl.List(pl.Boolean) and not masks.is_null().any()
-    if not are_lists or not (masks.list.len() == k).all() or masks.explode().is_null().any():
-        raise LogError(f"not a list of {k} booleans in every row", "column 'eligible'", "one entry an action, in order")
-    return masks.explode().to_numpy().reshape(rows.height, k)
-
-
-def _read_context(rows: pl.DataFrame, names: tuple[str, ...]) -> F64 | None:
-    """(n, d) what a contextual policy looks at; None for a table."""
-    if not names:
-        return None
-    if missing := [f"x_{name}" for name in names if f"x_{name}" not in rows.columns]:
-        what = f"no column {first(map(repr, missing))}, and the policy depends on it"
-        raise LogError(what, "users", "add it, with the value of every user")
-    context = np.empty((rows.height, len(names)))
-    for j, name in enumerate(names):
-        column = rows[f"x_{name}"]
-        if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
-            raise LogError(f"holds {column.dtype}, not numbers", f"column 'x_{name}'", "cast it to a float")
-        context[:, j] = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        if (missing_rows := np.flatnonzero(~np.isfinite(context[:, j]))).size:
-            what = f"has no finite value in {missing_rows.size:,} rows (row {first(missing_rows + 1)})"
-            raise LogError(what, f"column 'x_{name}'", "fill it, or leave these users out")
-    return context
 
 
 def _repeat(value: object, n: int, dtype: type[pl.DataType]) -> pl.Series:

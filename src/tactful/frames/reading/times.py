@@ -1,47 +1,16 @@
-"""Times, as µs since 1970 in UTC."""
+"""Columns of times, as µs since 1970 in UTC."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import polars as pl
 
-from tactful.core.actions import time_us
 from tactful.core.arrays import I64
-from tactful.errors import SpecError
 from tactful.frames.reading.rows import FileRows
+from tactful.frames.spec.timezones import to_utc
 
 OFFSET_PATTERN = r"\d{2}:\d{2}.*(?:[zZ]|[+-]\d{2}(?::?\d{2})?)$"
 ZONED_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
 NAIVE_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
-
-
-def check_timezone(name: str, where: str) -> None:
-    """Refuse a timezone that is not in the IANA database.
-
-    Raises
-    ------
-    SpecError
-        Such as ``CEST``; the message shows how one is written.
-    """
-    try:
-        pl.select(pl.lit(datetime(2000, 1, 1)).dt.replace_time_zone(name))
-    except pl.exceptions.PolarsError:
-        raise SpecError(f"unknown timezone {name!r}", where, "write it as UTC or Europe/Berlin") from None
-
-
-def parse_instant_us(text: str, timezone: str | None, where: str) -> int:
-    """µs UTC of an ISO time; without offset it is in ``timezone``, or in UTC where that is None.
-
-    Raises
-    ------
-    SpecError
-        The text is not an ISO time.
-    """
-    instant_us = time_us(text, where)
-    if timezone is None or datetime.fromisoformat(text).tzinfo is not None:
-        return instant_us
-    return int(_to_utc(pl.Series([instant_us]).cast(pl.Datetime("us")), timezone)[0])
 
 
 def read_times_us(rows: FileRows, role: str, timezone: str | None) -> I64:
@@ -108,11 +77,7 @@ def _place(rows: FileRows, role: str, naive: pl.Series, timezone: str | None) ->
     if timezone is None:
         do = 'set [log] timezone = "UTC", or the zone in which they were written'
         rows.refuse(present.to_numpy(), role, "a time without offset", do)
-    times = _to_utc(naive, timezone or "UTC")
+    times = to_utc(naive, timezone or "UTC")
     skipped = (present & times.is_null()).to_numpy()
     rows.refuse(skipped, role, f"a time that {timezone} never had", "map times with offsets")
     return times
-
-
-def _to_utc(naive: pl.Series, timezone: str) -> pl.Series:
-    return naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null").to_physical()

@@ -8,7 +8,6 @@ from typing import Any, cast
 from tactful.core.actions import DAY_US, ORIGIN, ActionSpace
 from tactful.core.outcomes import KINDS, Kind, Limits, Objective, Outcome
 from tactful.errors import SpecError
-from tactful.frames.reading.times import check_timezone, parse_instant_us
 from tactful.frames.spec.expressions import parse_sql
 from tactful.frames.spec.sources import (
     RANK_AS_PERIOD,
@@ -18,6 +17,7 @@ from tactful.frames.spec.sources import (
     Measure,
     NullMeaning,
 )
+from tactful.frames.spec.timezones import check_timezone, parse_instant_us
 from tactful.frames.spec.toml_tables import (
     read_choice,
     read_flag,
