@@ -56,7 +56,11 @@ class Outcome:
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        """The lowest and the highest value, as far as they are known: 0 and 1 of a binary outcome, else the range."""
+        """The lowest and the highest value, as far as they are known: 0 and 1 of a binary outcome, else the range.
+
+        >>> Outcome("engaged", "binary").bounds, Outcome("sessions", "count").bounds
+        ((0.0, 1.0), None)
+        """
         return (0.0, 1.0) if self.kind == "binary" else self.range
 
 

@@ -29,7 +29,17 @@ TESTED_ROWS = 300_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """The health of a log."""
+    """The health of a log.
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> health = tt.check(tt.World().simulate(300, 4, seed=1).log)
+    >>> health.outcomes[0].name, health.outcomes[0].known
+    ('engaged', 1188)
+    >>> round(health.uniform["mean_weight"], 2)
+    1.0
+    """
 
     n: int
     """Decisions."""

@@ -86,6 +86,15 @@ def drift(
         The log has other actions, or no outcome of the posterior.
     SpecError
         The false-alarm rate is no probability.
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> log = tt.World().simulate(1000, 4, seed=1).log
+    >>> train, test = log.split(0.5, "drift")
+    >>> disagreements = tt.drift(test, tt.Conjugate().fit(train), since_us=0)
+    >>> len(disagreements), any(d.alarm for d in disagreements)
+    (72, False)
     """
     if not 0 < false_alarm < 1:
         raise SpecError(f"a false-alarm rate of {false_alarm}", "drift", "choose it between 0 and 1")

@@ -17,7 +17,14 @@ TEST_LEVEL = FALSE_ALARM / TESTS
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that a reader of the log has to know."""
+    """Something that a reader of the log has to know.
+
+    Examples
+    --------
+    >>> finding = Finding("warning", "30 users: intervals by user are rough below 40", "few-users")
+    >>> finding.code, finding.p
+    ('few-users', None)
+    """
 
     level: Severity
     """An ``error`` makes answers wrong, a ``warning`` makes them weak, and a ``note`` explains."""

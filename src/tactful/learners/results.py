@@ -15,7 +15,14 @@ ones; and the mean of the log, which is that of the logging policy."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One batch of the log under one policy; means are of the objective per decision, None where nothing is known."""
+    """One batch of the log under one policy; means are of the objective per decision, None where nothing is known.
+
+    Examples
+    --------
+    >>> first = Batch(start=2922, n=1000, accepted=34, learnt_from=0, rejection=1.65, dr=2.16, logging=2.07)
+    >>> first.accepted / first.n
+    0.034
+    """
 
     start: int
     """The first period in it."""
@@ -39,7 +46,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Regret:
-    """What the accepted decisions cost against the best possible, in units of the objective."""
+    """What the accepted decisions cost against the best possible, in units of the objective.
+
+    Examples
+    --------
+    >>> Regret(total=12.0, per_decision=0.06, share=0.97).share
+    0.97
+    """
 
     total: float
     """Over all accepted decisions."""
@@ -51,7 +64,19 @@ class Regret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """A learner's life on a log. Indexing gives one estimate: ``result["learner", "engaged", "rejection"]``."""
+    """A learner's life on a log. Indexing gives one estimate: ``result["learner", "engaged", "rejection"]``.
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> log = tt.World().simulate(1000, 4, seed=1).log
+    >>> result = tt.replay(log, tt.Conjugate(), objective=tt.Objective({"engaged": 1.0}), uniform=0.3)
+    >>> result.says
+    'this simulates a company of 154 accepted decisions: 3.9 % of the 3,963 that were logged; each is accepted with
+    probability 0.0378'
+    >>> len(result.curve), result.curve[0].accepted
+    (4, 34)
+    """
 
     n: int
     """Logged decisions, those of the arm ``control`` left out."""

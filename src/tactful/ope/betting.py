@@ -48,12 +48,30 @@ def watch(stakes: Stakes, looks: I64, level: float = 0.95) -> tuple[F64, F64]:
     """Anytime bounds (t,) and (t,) after each of so many users, ascending: the truth leaves none of them, in 1 − α.
 
     Bounds never widen. Cost: some 80 passes a look.
+
+    Examples
+    --------
+    >>> from tactful.ope import stakes
+    >>> rewards = np.tile([0.0, 0.0, 0.0, 1.0], 50)
+    >>> bets = stakes(rewards, np.ones(200), np.arange(200), max_rows=1, cap=1.0)
+    >>> low, high = watch(bets, np.array([50, 200]))
+    >>> bool(low[0] < low[1] < 0.25 < high[1] < high[0])
+    True
     """
     return _bounds(stakes, (1 - level) / 2, np.asarray(looks, np.int64), anytime=True)
 
 
 def excluded_at(stakes: Stakes, value: float, level: float = 0.95, *, anytime: bool = True) -> int | None:
-    """After how many users ``value`` first falls out of the bounds of ``watch``; None while it stands. One pass."""
+    """After how many users ``value`` first falls out of the bounds of ``watch``; None while it stands. One pass.
+
+    Examples
+    --------
+    >>> from tactful.ope import stakes
+    >>> rewards = np.tile([0.0, 0.0, 0.0, 1.0], 50)
+    >>> bets = stakes(rewards, np.ones(200), np.arange(200), max_rows=1, cap=1.0)
+    >>> excluded_at(bets, 0.8), excluded_at(bets, 0.25)
+    (6, None)
+    """
     alpha = (1 - level) / 2
     lower = _crossing(stakes, 0, stakes.share(value), alpha, anytime=anytime)
     upper = _crossing(stakes, 1, 1 - stakes.share(value), alpha, anytime=anytime)
@@ -62,7 +80,17 @@ def excluded_at(stakes: Stakes, value: float, level: float = 0.95, *, anytime: b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """Whether a limited outcome is kept."""
+    """Whether a limited outcome is kept.
+
+    Examples
+    --------
+    >>> from tactful.ope import stakes
+    >>> rewards = np.tile([0.0, 0.0, 0.0, 1.0], 50)
+    >>> bets = stakes(rewards, np.ones(200), np.arange(200), max_rows=1, cap=1.0)
+    >>> certificate = certify(bets, 0.4)
+    >>> certificate.value, certificate.upper < certificate.limit
+    (0.25, True)
+    """
 
     kept: bool
     """Whether its mean is proven to be at most the limit."""
@@ -83,6 +111,14 @@ def certify(stakes: Stakes, limit: float, delta: float = 0.05, *, anytime: bool 
 
     A policy at or above its limit is called kept with probability ``delta`` at most, in finite samples and with no
     event at all; all of δ is spent on this side. For a mean that must not fall below, flip the reward.
+
+    Examples
+    --------
+    >>> from tactful.ope import stakes
+    >>> rewards = np.tile([0.0, 0.0, 0.0, 1.0], 50)
+    >>> bets = stakes(rewards, np.ones(200), np.arange(200), max_rows=1, cap=1.0)
+    >>> certify(bets, 0.4).kept, certify(bets, 0.26).kept
+    (True, False)
     """
     _, high = _one_side(stakes, 1, delta, np.array([stakes.low.size], np.int64), anytime=anytime)
     return Certificate(
@@ -96,7 +132,16 @@ def certify(stakes: Stakes, limit: float, delta: float = 0.05, *, anytime: bool 
 
 
 def keeps(stakes: Stakes, limit: float, delta: float = 0.05, *, anytime: bool = False) -> bool:
-    """Whether wealth against the single hypothesis that the mean is at least ``limit`` ever reaches 1/δ. One pass."""
+    """Whether wealth against the single hypothesis that the mean is at least ``limit`` ever reaches 1/δ. One pass.
+
+    Examples
+    --------
+    >>> from tactful.ope import stakes
+    >>> rewards = np.tile([0.0, 0.0, 0.0, 1.0], 50)
+    >>> bets = stakes(rewards, np.ones(200), np.arange(200), max_rows=1, cap=1.0)
+    >>> keeps(bets, 0.4), keeps(bets, 0.26)
+    (True, False)
+    """
     return _crossing(stakes, 1, 1 - stakes.share(limit), delta, anytime=anytime) is not None
 
 

@@ -19,7 +19,14 @@ MANY_EVENTS_TO_PLAN = 400.0  # and beyond which it does to plan with
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """What is assumed of the users of a certificate. Events come at a rate per decision, whatever the action."""
+    """What is assumed of the users of a certificate. Events come at a rate per decision, whatever the action.
+
+    Examples
+    --------
+    >>> design = Design.worst(2.0, rows=8)
+    >>> design.weight.tolist(), design.share.tolist(), design.square
+    ([2.0, 0.0], [0.5, 0.5], 2.0)
+    """
 
     weight: F64
     """(m,) the importance weights that occur."""
@@ -119,6 +126,13 @@ def users_to_keep(design: Design, limit: float, rate: float, *, delta: float = 0
         As in ``chance_kept``.
     power
         The probability of a certificate that is wanted.
+
+    Examples
+    --------
+    >>> users_to_keep(Design.worst(2.0, rows=8), limit=0.01, rate=0.005)
+    700
+    >>> users_to_keep(Design.worst(2.0, rows=8), limit=0.01, rate=0.02) is None
+    True
     """
     gain, probability = design.gains(limit, rate)
     approximation = users_needed(gain, design.most_bet(limit), delta=delta, power=power, probability=probability)

@@ -70,6 +70,12 @@ def chance_of_verdict(
         (m,) of the values; by default each has 1/m, as in a sample.
     tuned
         Whether λ is tuned for so many users, instead of being ``most_bet``.
+
+    Examples
+    --------
+    >>> gain, probability = limit_gains(0.02, 0.005, np.array([1.0]), np.array([1.0]), 1)
+    >>> round(chance_of_verdict(gain, 1000, 0.5, probability=probability), 2)
+    0.99
     """
     p = np.full(gain.size, 1 / gain.size) if probability is None else probability
     mean, goal = float(p @ gain), math.log(1 / delta)
@@ -107,6 +113,12 @@ def users_needed(
     int or None
         None where no number suffices, and where the mean of D is not positive, so that the question will be answered
         the other way.
+
+    Examples
+    --------
+    >>> gain, probability = limit_gains(0.02, 0.005, np.array([1.0]), np.array([1.0]), 1)
+    >>> users_needed(gain, 0.5, probability=probability)
+    577
     """
 
     def suffice(users: int) -> bool:
@@ -131,6 +143,14 @@ def needed(stakes: Stakes, limit: float, *, delta: float = 0.05, power: float = 
     """Decisions that ``certify`` needs in all for "kept", if users go on as those of the log; None if never.
 
     Above the limit by its estimate, or at it, no number suffices.
+
+    Examples
+    --------
+    >>> from tactful.ope import stakes
+    >>> rewards = np.tile([0.0, 0.0, 0.0, 1.0], 50)
+    >>> bets = stakes(rewards, np.ones(200), np.arange(200), max_rows=1, cap=1.0)
+    >>> needed(bets, 0.3), needed(bets, 0.2)
+    (696, None)
     """
     mu = 1 - stakes.share(limit)
     gain = stakes.high - mu * stakes.count

@@ -36,6 +36,12 @@ class Stakes:
 
     Rewards are in units of the declared range, mapped to [0, 1]. The low side bets on φ, the high side on φ with
     r → 1 − r; pairs hold a figure for each of them.
+
+    Examples
+    --------
+    >>> bets = stakes(np.array([0.0, 1.0, 1.0]), np.ones(3), np.array([0, 0, 1]), max_rows=2, cap=1.0)
+    >>> bets.low.tolist(), bets.count.tolist()
+    ([1.0, 1.0], [2.0, 1.0])
     """
 
     low: F64
@@ -167,6 +173,12 @@ def stakes(
         than one event of an absorbing outcome.
     SpecError
         Neither a cap nor a model, or a range that is none.
+
+    Examples
+    --------
+    >>> bets = stakes(np.array([0.0, 1.0]), np.array([0.5, 1.5]), np.array([0, 1]), max_rows=1, cap=2.0)
+    >>> bets.low.tolist(), bets.high.tolist(), bets.value
+    ([0.0, 1.5], [1.0, -0.5], 0.75)
     """
     k = model.cap if model is not None else cap
     if k is None or not bounds[0] < bounds[1]:

@@ -35,7 +35,13 @@ class Goals(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What is assumed where nothing has been measured yet."""
+    """What is assumed where nothing has been measured yet.
+
+    Examples
+    --------
+    >>> Guess(rate=0.2, weights=(3.0,)).rows
+    8
+    """
 
     rate: float = 0.1
     """Mean of a binary outcome that has no limit."""

@@ -39,7 +39,19 @@ class FrontierPoint:
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """Value against cost, over a family of policies."""
+    """Value against cost, over a family of policies.
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> train, test = tt.World().simulate(1000, 4, seed=1).log.split(0.5, "frontier")
+    >>> objective = tt.Objective({"engaged": 1.0, "opted_out": -5.0})
+    >>> family = tt.frontier(test, tt.Conjugate().fit(train), objective, "opted_out", prices=[0.0, 50.0])
+    >>> [point.price for point in family.points]
+    [0.0, 50.0, None]
+    >>> family.points[-1].version, family.points[-1].cost.outcome
+    ('logging', 'opted_out')
+    """
 
     cost: str
     """The outcome that is priced, such as ``opted_out``."""
@@ -96,6 +108,15 @@ def frontier(
         ``cost`` is no outcome, or nothing else has a value.
     NothingToSayError
         As ``evaluate`` does.
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> train, test = tt.World().simulate(1000, 4, seed=1).log.split(0.5, "frontier")
+    >>> objective = tt.Objective({"engaged": 1.0, "opted_out": -5.0})
+    >>> family = tt.frontier(test, tt.Conjugate().fit(train), objective, "opted_out", prices=[0.0, 50.0])
+    >>> [point.price for point in family.points]
+    [0.0, 50.0, None]
     """
     values = Objective({o: v for o, v in objective.values.items() if o != cost})
     if cost not in test.outcomes or not values.outcomes:

@@ -12,7 +12,14 @@ from tactful.errors import SpecError, first
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Decisions needed to see a change in one outcome."""
+    """Decisions needed to see a change in one outcome.
+
+    Examples
+    --------
+    >>> need = decisions_needed("engaged", 0.1, 0.1, actions=2, periods=8)
+    >>> need.users * 8 >= need.decisions
+    True
+    """
 
     outcome: str
     """The outcome."""

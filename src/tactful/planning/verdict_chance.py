@@ -48,7 +48,15 @@ class GainDesign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
-    """What one verdict takes, if the world is as assumed."""
+    """What one verdict takes, if the world is as assumed.
+
+    Examples
+    --------
+    >>> sizes = {"largest": 2.0, "square": 2.0, "users": 700, "decisions": 5600, "chance": 0.998}
+    >>> prospect = Prospect(verdict="limit", outcome="opted_out", assumed=0.5, mean=0.005, **sizes)
+    >>> prospect.decisions / prospect.users
+    8.0
+    """
 
     verdict: str
     """``limit``: that a limit is kept; ``gain``: that a gain is seen."""
@@ -72,7 +80,14 @@ class Prospect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospects:
-    """A table of prospects."""
+    """A table of prospects.
+
+    Examples
+    --------
+    >>> table = Prospects(prospects=[], delta=0.025, power=0.8, rows=8, users=None)
+    >>> table.to_json()["delta"]
+    0.025
+    """
 
     prospects: Sequence[Prospect]
     """One for each limit or gain, largest weight, and assumed rate or lift."""

@@ -14,7 +14,14 @@ GAIN = "gain"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One thing that a promotion asserts: that there is a gain, or that a limit is kept."""
+    """One thing that a promotion asserts: that there is a gain, or that a limit is kept.
+
+    Examples
+    --------
+    >>> claim = Claim(name="opted_out", status="proven", value=0.0049, bound=0.0060, limit=0.01, delta=0.025)
+    >>> claim.bound <= claim.limit
+    True
+    """
 
     name: str
     """``gain``, the limited outcome, ``sends_per_period`` or ``slot_share`` with the slot."""
@@ -45,7 +52,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateVerdict:
-    """What the gate says of one candidate."""
+    """What the gate says of one candidate.
+
+    Examples
+    --------
+    >>> gain = Claim(name="gain", status="open", why="the gain may be 0")
+    >>> candidate = CandidateVerdict(name="policy", version="3f2a", verdict="hold", why=gain.why, claims=[gain])
+    >>> candidate.claim("gain").status
+    'open'
+    """
 
     name: str
     """What it was called: its folder or name, else its version."""
@@ -69,7 +84,18 @@ class CandidateVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The verdict on all candidates, and the sentence that says it."""
+    """The verdict on all candidates, and the sentence that says it.
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> log = tt.World().simulate(1000, 4, seed=1).log
+    >>> verdict = tt.gate(log, "uniform", objective=tt.Objective({"engaged": 1.0}), horizon=2)
+    >>> verdict.verdict, [(claim.name, claim.status) for claim in verdict.candidates[0].claims]
+    ('hold', [('gain', 'open')])
+    >>> verdict.notes[-1]
+    'no ledger is kept: this must be the only gate on this holdout'
+    """
 
     verdict: VerdictWord
     """``promote`` where a candidate passes, else ``hold`` where one is held, else ``refuse``."""
