@@ -91,17 +91,17 @@ def member(name: str, value: object) -> str:
 
 def signature(function: object) -> str:
     """As it is called: without ``self`` or ``cls``, with annotations and defaults as they stand in the source."""
-    asked = inspect.signature(function)
+    calling = inspect.signature(function)
     parameters = [
         p.replace(
             annotation=inspect.Parameter.empty if p.annotation is p.empty else Verbatim(annotation(p.annotation)),
             default=p.empty if p.default is p.empty else Verbatim(default(p.default)),
         )
-        for name, p in asked.parameters.items()
+        for name, p in calling.parameters.items()
         if name not in {"self", "cls"}
     ]
-    returns = asked.return_annotation
-    arrow = "" if returns is asked.empty else f" -> {annotation(returns)}"
+    returns = calling.return_annotation
+    arrow = "" if returns is calling.empty else f" -> {annotation(returns)}"
     return f"{inspect.Signature(parameters)}{arrow}"
 
 

@@ -45,9 +45,9 @@ def used(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             chain = ast.unparse(node)
-            head, _, rest = chain.partition(".")
+            head, _, tail = chain.partition(".")
             if head in packages and re.fullmatch(r"[\w.]+", chain):
-                yield f"{packages[head]}.{rest}"
+                yield f"{packages[head]}.{tail}"
 
 
 def strings(tree: ast.AST) -> Iterator[ast.AST]:
@@ -67,7 +67,7 @@ def strings(tree: ast.AST) -> Iterator[ast.AST]:
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_experiments_and_benchmarks_use_public_names_alone(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert sorted({name for part in (tree, *strings(tree)) for name in used(part) if private(name)}) == []
+    assert sorted({name for program in (tree, *strings(tree)) for name in used(program) if private(name)}) == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
