@@ -17,9 +17,8 @@ from tactful.core.outcomes import Limits, Objective
 from tactful.core.segments import Segments
 from tactful.errors import SpecError
 from tactful.optimisation.constrained import CERTAINTY, constrain
-from tactful.optimisation.constraints import Limit
 from tactful.optimisation.explorers import EpsilonGreedy, Greedy, Softmax, Thompson
-from tactful.optimisation.linear_programme import LinearProgramme
+from tactful.optimisation.linear_programme import Limit, LinearProgramme
 from tactful.optimisation.node_population import NodePopulation
 from tactful.optimisation.publish import publish
 
@@ -158,8 +157,9 @@ def test_a_tighter_limit_costs_more_and_earns_less():
 
 def test_segments_without_decisions_get_the_mean_of_those_below():
     posterior = problem(5)
-    found = constrain(NodePopulation(posterior), REWARD, Limits({}, 0.5), Greedy(), uniform=0.0, seed=5)
-    np.testing.assert_allclose(found.draft.pmf().sum(1), 1, atol=1e-12)
+    found = constrain(NodePopulation.from_posterior(posterior), REWARD, Limits({}, 0.5), Greedy(), uniform=0.0, seed=5)
+    for pmf in (found.draft.pmf, found.optimum):
+        np.testing.assert_allclose(pmf.sum(1), 1, atol=1e-12)
     weight = posterior.decisions / posterior.decisions.sum()
     cost = np.tile(np.array(GRID.frequencies, float), (len(TREE), 1))
     best, _ = programme(posterior, [Limit("sends", 0.5, cost)]).optimum()

@@ -185,7 +185,7 @@ def test_ucb_and_inverse_gap_by_hand():
 def test_thompson_is_the_same_for_any_block_of_nodes(monkeypatch):
     posterior = fitted()
     whole = Thompson(64).pmf(posterior, TABLED, 3)
-    monkeypatch.setattr("tactful.optimisation.utility.NODE_BLOCK", 1)
+    monkeypatch.setattr("tactful.optimisation.explorers.NODE_BLOCK", 1)
     np.testing.assert_array_equal(Thompson(64).pmf(posterior, TABLED, 3), whole)
 
 

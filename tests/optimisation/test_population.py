@@ -11,11 +11,10 @@ from tactful.core.outcomes import Limits, Objective
 from tactful.errors import NothingToSayError
 from tactful.models.conjugate.posterior import Conjugate
 from tactful.optimisation.constrained import constrain
-from tactful.optimisation.constraints import Limit
 from tactful.optimisation.context_population import ContextPopulation
 from tactful.optimisation.explorers import Greedy
-from tactful.optimisation.node_population import NodePopulation
-from tactful.optimisation.population import expected
+from tactful.optimisation.linear_programme import Limit
+from tactful.optimisation.node_population import NodePopulation, expected
 from tactful.optimisation.publish import population_of
 
 BOTH = Objective({"spend": 1.0, "opted_out": -0.5})
@@ -36,7 +35,7 @@ class Alike(Made):
 
 
 def populations():
-    return NodePopulation(Alike()), ContextPopulation.kept_by(Alike())
+    return NodePopulation.from_posterior(Alike()), ContextPopulation.kept_by(Alike())
 
 
 def test_rows_nodes_and_weights():
@@ -63,14 +62,16 @@ def test_means_and_expectations_agree_where_contexts_do():
 def test_rates_are_draws_of_the_mean_over_all_rows():
     nodes, contexts = populations()
     pmf = np.random.default_rng(1).dirichlet(np.ones(GRID.k), len(TREE))
-    draws = contexts.node_draws("spend", 5)
-    limit = Limit("spend", 1.0, contexts.by_node(contexts.mean("spend")), draws)
-    rates = contexts.rates(limit, pmf[contexts.nodes], 5)
-    np.testing.assert_allclose(rates, limit.rates(contexts.node_weight[:, None] * pmf))
-    np.testing.assert_allclose(rates, nodes.rates(limit, pmf, 5))
+    spend = contexts.limit("spend", 1.0, 5)
+    np.testing.assert_allclose(spend.cost, contexts.by_node(contexts.mean("spend")))
     sends = Limit("sends_per_period", 1.0, np.tile(GRID.sends, (len(TREE), 1)))
-    assert contexts.rates(sends, pmf[contexts.nodes], 5).shape == nodes.rates(sends, pmf, 5).shape == (1,)
-    np.testing.assert_allclose(contexts.rates(sends, pmf[contexts.nodes], 5), nodes.rates(sends, pmf, 5))
+    by_contexts = contexts.rates([spend, sends], pmf[contexts.nodes], 5)
+    by_nodes = nodes.rates([spend, sends], pmf, 5)
+    weighted = contexts.node_weight[:, None] * pmf
+    for limit, left, right in zip([spend, sends], by_contexts, by_nodes, strict=True):
+        np.testing.assert_allclose(left, right)
+        np.testing.assert_allclose(left, limit.rates(weighted))
+    assert [rates.shape for rates in by_nodes] == [(512,), (1,)]
 
 
 def test_the_same_prices_where_contexts_do_not_matter():

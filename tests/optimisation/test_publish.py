@@ -17,7 +17,7 @@ from tactful.core.segments import Segments
 from tactful.errors import NothingToSayError, SpecError
 from tactful.models.conjugate.posterior import Conjugate
 from tactful.optimisation.explorers import EpsilonGreedy, Greedy, Softmax, Thompson
-from tactful.optimisation.population import expected
+from tactful.optimisation.node_population import expected
 from tactful.optimisation.publish import node_pmf, publish
 from tactful.policies.arms import Arms
 

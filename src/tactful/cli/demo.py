@@ -28,8 +28,8 @@ from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.write import write_log
 from tactful.models.hierarchical.posterior import Hierarchical, HierarchicalPosterior
-from tactful.optimisation.constraints import SENDS
-from tactful.optimisation.population import expected
+from tactful.optimisation.node_population import expected
+from tactful.optimisation.population import SENDS
 from tactful.optimisation.publish import node_pmf, publish
 from tactful.policies.artifact import save
 from tactful.policies.protocol import Published

@@ -19,7 +19,7 @@ from tactful.core.outcomes import OBJECTIVE
 from tactful.errors import NothingToSayError, SpecError
 from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
-from tactful.optimisation.constraints import SENDS
+from tactful.optimisation.population import SENDS
 from tactful.optimisation.publish import publish
 from tactful.policies.artifact import save
 from tactful.policies.protocol import Published

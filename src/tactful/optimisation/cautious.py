@@ -11,8 +11,8 @@ from tactful.core.arrays import F64, I64, Bool
 from tactful.core.outcomes import Objective
 from tactful.errors import SpecError
 from tactful.models.base import Posterior
-from tactful.optimisation.explorers import Explorer, Thompson
-from tactful.optimisation.utility import mean_utility, visit_draws
+from tactful.optimisation.explorers import Explorer, Thompson, visit_draws
+from tactful.optimisation.utility import mean_utility
 from tactful.policies.exploration_rules import Rule, greedy
 
 

@@ -14,24 +14,27 @@ import numpy as np
 
 from tactful.core.arrays import F64
 from tactful.core.outcomes import Limits, Objective
-from tactful.optimisation.constraints import Limit, check_outcomes, priced, send_limits
+from tactful.errors import NothingToSayError, SpecError
+from tactful.models.base import Posterior
 from tactful.optimisation.explorers import Explorer
-from tactful.optimisation.linear_programme import TOLERANCE, LinearProgramme
-from tactful.optimisation.population import Draft, Population
+from tactful.optimisation.linear_programme import TOLERANCE, Limit, LinearProgramme
+from tactful.optimisation.population import SENDS, Draft, Population
 
 CERTAINTY = 0.95
 BISECTIONS = 30
 
 
 class Constrained(NamedTuple):
-    """A draft that keeps its limits when it is served."""
+    """A draft, and what is mixed into it so that it keeps its limits when it is served."""
 
     draft: Draft
-    """The explorer's draft, with the optimum mixed in."""
+    """What the explorer makes of the objective less the prices."""
+    optimum: F64
+    """(s, k) the best pmf by node that keeps every limit."""
+    share: float
+    """α, how much of the optimum is mixed in: in [0, 1]."""
     prices: Mapping[str, float]
     """Of one unit of each limit, in units of the objective; 0 where it does not bind."""
-    share: float
-    """α, how much of the optimum was mixed in."""
 
 
 class Ends(NamedTuple):
@@ -100,11 +103,11 @@ def constrain(
     for factor in population.price_factors:
         raised = {name: factor * price for name, price in prices.items()}
         draft = population.explore(explorer, *priced(posterior, objective, costs, raised), seed)
-        pmf = draft.pmf()
+        pmf = draft.pmf
         share = mixing_share(population, programme, pmf, optimum, seed)
         value = float(np.sum(((1 - share) * pmf + share * optimum[population.nodes]) * utility))
         if best is None or value > highest:
-            highest, best = value, Constrained(draft.mixed(optimum, share), prices, share)
+            highest, best = value, Constrained(draft, optimum, share, prices)
         if share == 0 or not any(prices.values()):
             break
     assert best is not None  # noqa: S101 - there is at least one factor
@@ -119,12 +122,61 @@ def costs_of(population: Population, limits: Limits, seed: int) -> list[Limit]:
     SpecError, NothingToSayError
         As :func:`constrain`.
     """
-    check_outcomes(population.posterior, limits)
-    outcomes = [
-        Limit(o, bound, population.by_node(population.mean(o)), population.node_draws(o, seed))
-        for o, bound in limits.outcomes.items()
-    ]
-    return outcomes + send_limits(population.posterior, limits)
+    posterior = population.posterior
+    for o in limits.outcomes:
+        if o not in posterior.outcomes:
+            raise SpecError(f"unknown outcome {o!r}", "[limits]", f"the outcomes are {', '.join(posterior.outcomes)}")
+        if not posterior.counted(o).any():
+            raise NothingToSayError(f"no value of {o} is mature yet", "[limits]", "wait, or set a later [log] as_of")
+    costs = [population.limit(o, bound, seed) for o, bound in limits.outcomes.items()]
+    return costs + _send_limits(posterior, limits)
+
+
+def _send_limits(posterior: Posterior, limits: Limits) -> list[Limit]:
+    """The limits on volume and on the load of slots."""
+    actions, s = posterior.actions, len(posterior.segments)
+    if limits.sends_per_period is None and not limits.slot_share:
+        return []
+    if None in actions.frequencies:
+        raise SpecError("a limit on sends needs a frequency for every action", "[limits]", "use a grid of actions")
+    sends = actions.sends
+    costs: list[Limit] = []
+    if limits.sends_per_period is not None:
+        costs.append(Limit(SENDS, limits.sends_per_period, np.tile(sends, (s, 1))))
+    for slot, share in limits.slot_share.items():
+        if slot not in actions.slots:
+            raise SpecError(f"unknown slot {slot!r}", "[limits] slot_share", "name a slot of the grid")
+        in_slot = np.array([x == slot for x in actions.slots], np.float64)
+        costs.append(Limit(f"slot_share {slot}", 0.0, np.tile(sends * (in_slot - share), (s, 1))))
+    return costs
+
+
+def priced(
+    posterior: Posterior, objective: Objective, limits: list[Limit], prices: Mapping[str, float]
+) -> tuple[Objective, F64]:
+    """The objective with what limits cost subtracted.
+
+    Parameters
+    ----------
+    posterior
+        Names the outcomes and the k actions.
+    objective
+        What the outcomes are worth.
+    limits
+        Every limit that has a price.
+    prices
+        Of one unit of each limit by name, in units of the objective.
+
+    Returns
+    -------
+    objective
+        Values of all outcomes, less the prices of those that are limited.
+    offset
+        (k,) what is added to each action's utility for the limits on sends.
+    """
+    values = {o: objective.values.get(o, 0.0) - prices.get(o, 0.0) for o in posterior.outcomes}
+    offset = -sum((prices[x.name] * x.cost[0] for x in limits if x.draws is None), np.zeros(posterior.actions.k))
+    return Objective(values), offset
 
 
 def mixing_share(population: Population, programme: LinearProgramme, pmf: F64, optimum: F64, seed: int) -> float:
@@ -145,9 +197,10 @@ def mixing_share(population: Population, programme: LinearProgramme, pmf: F64, o
     """
     served = (1 - programme.uniform) * pmf + programme.uniform / pmf.shape[1]
     weighted = programme.weighted(optimum)
+    explored = population.rates(programme.limits, served, seed)
     ends = [
-        Ends(population.rates(limit, served, seed), limit.rates(weighted), limit.target + TOLERANCE)
-        for limit in programme.limits
+        Ends(rates, limit.rates(weighted), limit.target + TOLERANCE)
+        for rates, limit in zip(explored, programme.limits, strict=True)
     ]
     # On nodes the means are exact, and so is the share that they ask for; on a sample the search begins at 0.
     start = _share_of_means(programme, pmf, optimum) if population.context is None else 0.0

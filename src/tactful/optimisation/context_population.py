@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -15,8 +15,9 @@ from tactful.core.outcomes import OBJECTIVE, Objective
 from tactful.errors import NothingToSayError
 from tactful.models.base import ContextualPosterior, Link
 from tactful.optimisation.cautious import Cautious
-from tactful.optimisation.constraints import SENDS, Limit
 from tactful.optimisation.explorers import Explorer
+from tactful.optimisation.linear_programme import Limit
+from tactful.optimisation.population import SENDS
 from tactful.optimisation.scores import score_of
 from tactful.policies.contextual import Contextual
 from tactful.policies.terms import Terms
@@ -29,7 +30,7 @@ _PLACES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 _NORMAL = [(float(x), float(w / _WEIGHTS.sum())) for x, w in zip(_PLACES, _WEIGHTS, strict=True)]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ContextPopulation:
     """A row for every context that a posterior keeps, all of one weight: a keyed sample of the decisions counted."""
 
@@ -41,6 +42,10 @@ class ContextPopulation:
     """(r, d − 1) its raw context."""
     design: F64
     """(r, d) its design."""
+    node_weight: F64
+    """(s,) the share of the sample at each node itself."""
+    price_factors: tuple[float, ...] = PRICE_FACTORS
+    """Also higher prices: the optimum decides by node, and mixing it in costs what contexts are worth."""
     _means: dict[str, F64] = field(default_factory=dict[str, F64], init=False, repr=False)
 
     @classmethod
@@ -55,17 +60,13 @@ class ContextPopulation:
         nodes, context = posterior.sample
         if not nodes.size:
             raise NothingToSayError("no decision has been counted", "context", "fit on a log first")
-        return cls(posterior, nodes, context, posterior.features.design(context, nodes.size))
-
-    @property
-    def price_factors(self) -> tuple[float, ...]:
-        """Also higher prices: the optimum decides by node, and mixing it in costs what contexts are worth."""
-        return PRICE_FACTORS
-
-    @property
-    def node_weight(self) -> F64:
-        """(s,) the share of the sample at each node itself."""
-        return np.bincount(self.nodes, minlength=len(self.posterior.segments)) / self.nodes.size
+        return cls(
+            posterior=posterior,
+            nodes=nodes,
+            context=context,
+            design=posterior.features.design(context, nodes.size),
+            node_weight=np.bincount(nodes, minlength=len(posterior.segments)) / nodes.size,
+        )
 
     def mean(self, outcome: str) -> F64:
         """(r, k) posterior mean of an outcome per decision, in context."""
@@ -93,15 +94,18 @@ class ContextPopulation:
         np.add.at(total, self.nodes, values)
         return total / self._counts
 
-    def node_draws(self, outcome: str, seed: int) -> F64:
-        """(m, s, k) posterior draws of an outcome's mean over the contexts at each node itself; 0 without any."""
-        total = np.zeros((CONTEXT_DRAWS, len(self.posterior.segments), self.posterior.actions.k))
+    def limit(self, outcome: str, bound: float, seed: int) -> Limit:
+        """The limit on an outcome, with posterior draws of its mean over the contexts at each node itself."""
+        draws = np.zeros((CONTEXT_DRAWS, len(self.posterior.segments), self.posterior.actions.k))
         for node, _, response in self._responses(outcome, seed):
-            total[:, node] += response.sum(2)
-        return total / self._counts
+            draws[:, node] += response.sum(2)
+        return Limit(outcome, bound, self.by_node(self.mean(outcome)), draws / self._counts)
 
-    def rates(self, limit: Limit, pmf: F64, seed: int) -> F64:
-        """(m,) posterior draws of what a served pmf (r, k) costs over the contexts; one number where it is exact."""
+    def rates(self, limits: Sequence[Limit], pmf: F64, seed: int) -> list[F64]:
+        """For each limit (m,) draws of what a served pmf (r, k) costs; one number where it is exact."""
+        return [self._rates(limit, pmf, seed) for limit in limits]
+
+    def _rates(self, limit: Limit, pmf: F64, seed: int) -> F64:
         if limit.draws is None:
             cost: F64 = limit.cost[0]
             return (pmf @ cost).mean(keepdims=True)
@@ -183,26 +187,24 @@ class ContextualDraft:
     draft: Contextual
     """What it does so far."""
 
+    @property
     def pmf(self) -> F64:
         """(r, k) probabilities on the contexts of the population."""
         return pmf_of(self.draft, self.population.nodes, self.population.context)
 
-    def mixed(self, optimum: F64, share: float) -> ContextualDraft:
-        """The draft with a share of another pmf by node (s, k) mixed in."""
-        if share <= 0:
-            return self
-        base = np.array([to_shares(row.tolist()) for row in optimum], np.uint64)
-        return replace(self, draft=replace(self.draft, base=base, share=share))
+    def policy(self, terms: Terms, optimum: F64 | None = None, share: float = 0.0) -> Contextual:
+        """The policy that can be served, with a share of another pmf by node (s, k) mixed in, and its typical pmf."""
+        policy = self.draft
+        if optimum is not None and share > 0:
+            base = np.array([to_shares(row.tolist()) for row in optimum], np.uint64)
+            policy = replace(policy, base=base, share=share)
+        return replace(policy, typical=self._typical(policy), terms=terms)
 
-    def policy(self, terms: Terms) -> Contextual:
-        """The policy that can be served, with its typical pmf."""
-        return replace(self.draft, typical=self._typical(), terms=terms)
-
-    def _typical(self) -> U64:
+    def _typical(self, policy: Contextual) -> U64:
         """(s, k) the mean pmf of each node over contexts that it may face."""
         nodes, rows = self.population.contexts_by_node(TYPICAL_CONTEXTS)
-        pmf = pmf_of(self.draft, nodes, self.population.context[rows])
-        total = np.zeros((len(self.draft.segments), self.draft.actions.k))
+        pmf = pmf_of(policy, nodes, self.population.context[rows])
+        total = np.zeros((len(policy.segments), policy.actions.k))
         np.add.at(total, nodes, pmf)
         return np.array([to_shares((row / row.sum()).tolist()) for row in total], np.uint64)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Protocol
@@ -12,13 +12,15 @@ import numpy as np
 
 from tactful.core.arrays import F64, I64
 from tactful.core.outcomes import Objective
+from tactful.core.parallel import blocks
 from tactful.errors import SpecError
 from tactful.kernels import bank
-from tactful.models.base import Posterior
-from tactful.optimisation.utility import mean_utility, utility_sd, visit_draws
+from tactful.models.base import DrawsInBlocks, DrawVisitor, Posterior
+from tactful.optimisation.utility import mean_utility, utility_sd
 from tactful.policies.exploration_rules import THOMPSON, Rule
 
 TABLE_DRAWS = 1024  # of a table, which keeps none of them
+NODE_BLOCK = 64  # nodes whose draws are handed over at once
 
 
 class Explorer(Protocol):
@@ -103,6 +105,31 @@ class Thompson:
         visit_draws(posterior, objective.outcomes, m, seed, count)
         sharp = (won / won.max(1, keepdims=True)) ** self.sharpen
         return sharp / sharp.sum(1, keepdims=True)
+
+
+def visit_draws(posterior: Posterior, outcomes: Iterable[str], m: int, seed: int, visitor: DrawVisitor) -> None:
+    """Hand posterior draws over, some nodes at a time.
+
+    Parameters
+    ----------
+    posterior
+        Where it is ``DrawsInBlocks``, no array holds the draws of all nodes.
+    outcomes
+        Names of the outcomes to draw.
+    m
+        Draws of each mean.
+    seed
+        Of the draws.
+    visitor
+        Takes nodes (b,) and, by outcome, draws (b, m, k), to which it may write.
+    """
+    if isinstance(posterior, DrawsInBlocks):
+        posterior.visit_draws(outcomes, m, seed, visitor)
+        return
+    draws = {o: posterior.draws(o, m, seed) for o in outcomes}
+    nodes = np.arange(len(posterior.segments))
+    for block in blocks(nodes.size, NODE_BLOCK):
+        visitor(nodes[block], {o: x[:, block].swapaxes(0, 1).copy() for o, x in draws.items()})
 
 
 @dataclass(frozen=True, slots=True)

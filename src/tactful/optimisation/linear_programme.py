@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import linprog
@@ -12,13 +12,44 @@ from scipy.sparse import csr_array, eye_array, kron
 
 from tactful.core.arrays import F64, I64
 from tactful.errors import SpecError
-from tactful.optimisation.constraints import Limit
 
 _linprog: Any = linprog  # its stubs do not know sparse constraints
 
+SLACK = 1e-7  # of a bound: room for the rounding of a pmf to integer shares
 MAX_ROUNDS = 40
 TOLERANCE = 1e-12
 TINY = 1e-300
+
+
+class Limit(NamedTuple):
+    """One bound on what is served: Σ_s w_s Σ_a π[s, a] cost[s, a] ≤ bound.
+
+    Its methods take the weighted pmf w_s π[s, a] (s, k) of what is served.
+    """
+
+    name: str
+    """Outcome, ``sends_per_period``, or ``slot_share`` with the slot."""
+    bound: float
+    """Largest value that may be served, per decision."""
+    cost: F64
+    """(s, k) mean cost of an action at a node."""
+    draws: F64 | None = None
+    """(m, s, k) posterior draws of the cost; None where it is known exactly."""
+
+    @property
+    def target(self) -> float:
+        """The bound, less what rounding may add."""
+        return self.bound - SLACK * abs(self.bound)
+
+    def mean(self, weighted: F64) -> float:
+        """The expected cost of what is served."""
+        return float(np.sum(weighted * self.cost))
+
+    def rates(self, weighted: F64) -> F64:
+        """(m,) posterior draws of the cost of what is served; one number where it is known exactly."""
+        if self.draws is None:
+            return np.array([self.mean(weighted)])
+        return np.tensordot(self.draws, weighted, 2)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

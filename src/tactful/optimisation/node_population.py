@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from tactful.core.arrays import F64, I64
-from tactful.core.outcomes import Objective
+from tactful.core.outcomes import OBJECTIVE, Objective
 from tactful.models.base import Posterior
-from tactful.optimisation.constraints import Limit
 from tactful.optimisation.explorers import Explorer
-from tactful.optimisation.population import expected
+from tactful.optimisation.linear_programme import Limit
+from tactful.optimisation.population import SENDS
 from tactful.policies.table import Table
 from tactful.policies.terms import Terms
 
@@ -24,20 +25,13 @@ class TableDraft:
 
     posterior: Posterior
     """Has the actions and the segments."""
-    probabilities: F64
-    """(s, k) of each node."""
+    pmf: F64
+    """(s, k) probabilities of each node."""
 
-    def pmf(self) -> F64:
-        """(s, k) probabilities of each node."""
-        return self.probabilities
-
-    def mixed(self, optimum: F64, share: float) -> TableDraft:
-        """The draft with a share of another pmf (s, k) mixed in."""
-        return replace(self, probabilities=(1 - share) * self.probabilities + share * optimum)
-
-    def policy(self, terms: Terms) -> Table:
-        """The table that can be served."""
-        return Table.of(self.posterior.actions, self.posterior.segments, self.probabilities, terms)
+    def policy(self, terms: Terms, optimum: F64 | None = None, share: float = 0.0) -> Table:
+        """The table that can be served, with a share of another pmf (s, k) mixed in."""
+        pmf = self.pmf if optimum is None else (1 - share) * self.pmf + share * optimum
+        return Table.of(self.posterior.actions, self.posterior.segments, pmf, terms)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,26 +40,20 @@ class NodePopulation:
 
     posterior: Posterior
     """What is known of the outcomes at every node."""
+    nodes: I64
+    """(s,) all nodes in order."""
+    node_weight: F64
+    """(s,) the share of decisions at each node itself."""
+    context: None = None
+    """A table does not look at contexts."""
+    price_factors: tuple[float, ...] = (1.0,)
+    """The prices as they are: the optimum that is mixed in decides by node too, so that mixing costs little."""
 
-    @property
-    def nodes(self) -> I64:
-        """(s,) all nodes in order."""
-        return np.arange(len(self.posterior.segments))
-
-    @property
-    def context(self) -> None:
-        """None: a table does not look at contexts."""
-        return None
-
-    @property
-    def price_factors(self) -> tuple[float, ...]:
-        """The prices as they are: the optimum that is mixed in decides by node too, so that mixing costs little."""
-        return (1.0,)
-
-    @property
-    def node_weight(self) -> F64:
-        """(s,) the share of decisions at each node itself."""
-        return self.posterior.decisions / self.posterior.decisions.sum()
+    @classmethod
+    def from_posterior(cls, posterior: Posterior) -> NodePopulation:
+        """All nodes of a posterior that has counted a decision."""
+        decisions = posterior.decisions
+        return cls(posterior, np.arange(len(posterior.segments)), decisions / decisions.sum())
 
     def mean(self, outcome: str) -> F64:
         """(s, k) posterior mean of an outcome per decision."""
@@ -75,13 +63,14 @@ class NodePopulation:
         """The values (s, k) themselves."""
         return values
 
-    def node_draws(self, outcome: str, seed: int) -> F64:
-        """(m, s, k) posterior draws of an outcome."""
-        return self.posterior.draws(outcome, POSTERIOR_DRAWS, seed)
+    def limit(self, outcome: str, bound: float, seed: int) -> Limit:
+        """The limit on an outcome, with posterior draws of its mean."""
+        return Limit(outcome, bound, self.mean(outcome), self.posterior.draws(outcome, POSTERIOR_DRAWS, seed))
 
-    def rates(self, limit: Limit, pmf: F64, seed: int) -> F64:  # noqa: ARG002 - its limits hold the draws
-        """(m,) posterior draws of what a served pmf (s, k) costs; one number where it is exact."""
-        return limit.rates(self.node_weight[:, None] * pmf)
+    def rates(self, limits: Sequence[Limit], pmf: F64, seed: int) -> list[F64]:  # noqa: ARG002 - limits hold the draws
+        """For each limit (m,) draws of what a served pmf (s, k) costs; one number where it is exact."""
+        weighted = self.node_weight[:, None] * pmf
+        return [limit.rates(weighted) for limit in limits]
 
     def explore(self, explorer: Explorer, objective: Objective, offset: F64 | None, seed: int) -> TableDraft:
         """The explorer's pmf of every node."""
@@ -92,3 +81,18 @@ class NodePopulation:
         weight = self.posterior.decisions
         by_node = expected(self.posterior, objective, pmf)
         return {name: float(values @ weight / weight.sum()) for name, values in by_node.items()}
+
+
+def expected(posterior: Posterior, objective: Objective, pmf: F64) -> dict[str, F64]:
+    """What the model expects per decision of a served pmf (s, k), for each node.
+
+    Returns
+    -------
+    dict
+        (s,) by name: every outcome, the objective, and the sends per period where all actions have a frequency.
+    """
+    means = {o: np.sum(pmf * posterior.mean(o), 1) for o in posterior.outcomes}
+    means[OBJECTIVE] = objective.combine(means)
+    if None not in posterior.actions.frequencies:
+        means[SENDS] = pmf @ posterior.actions.sends
+    return means

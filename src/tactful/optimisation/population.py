@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
-
 from tactful.core.arrays import F64, I64
-from tactful.core.outcomes import OBJECTIVE, Objective
+from tactful.core.outcomes import Objective
 from tactful.models.base import Posterior
-from tactful.optimisation.constraints import SENDS, Limit
 from tactful.optimisation.explorers import Explorer
+from tactful.optimisation.linear_programme import Limit
 from tactful.policies.codec import Saved
 from tactful.policies.terms import Terms
+
+SENDS = "sends_per_period"
 
 
 class Draft(Protocol):
     """A policy in the making, on the rows of its population."""
 
+    @property
     def pmf(self) -> F64:
         """(r, k) probabilities on the rows, before the uniform share is mixed in."""
         ...
 
-    def mixed(self, optimum: F64, share: float) -> Draft:
-        """The draft with a share of another pmf by node (s, k) mixed in."""
-        ...
+    def policy(self, terms: Terms, optimum: F64 | None = None, share: float = 0.0) -> Saved:
+        """The policy that can be served.
 
-    def policy(self, terms: Terms) -> Saved:
-        """The policy that can be served."""
+        Parameters
+        ----------
+        terms
+            What it has beside its pmf.
+        optimum
+            (s, k) another pmf that is mixed in; None where nothing is.
+        share
+            Share of the optimum, in [0, 1].
+        """
         ...
 
 
@@ -71,12 +79,12 @@ class Population(Protocol):
         """(s, k) means of values (r, k) over the rows of each node itself; 0 where there are none."""
         ...
 
-    def node_draws(self, outcome: str, seed: int) -> F64:
-        """(m, s, k) posterior draws of the mean of an outcome over the rows of each node itself."""
+    def limit(self, outcome: str, bound: float, seed: int) -> Limit:
+        """The limit on an outcome, with posterior draws of its mean over the rows of each node itself."""
         ...
 
-    def rates(self, limit: Limit, pmf: F64, seed: int) -> F64:
-        """(m,) posterior draws of what a served pmf (r, k) costs over all rows; one number where it is exact."""
+    def rates(self, limits: Sequence[Limit], pmf: F64, seed: int) -> list[F64]:
+        """For each limit (m,) draws of what a served pmf (r, k) costs over all rows; one number where it is exact."""
         ...
 
     def explore(self, explorer: Explorer, objective: Objective, offset: F64 | None, seed: int) -> Draft:
@@ -98,18 +106,3 @@ class Population(Protocol):
     def expected(self, objective: Objective, pmf: F64) -> dict[str, float]:
         """What the model expects per decision under a served pmf (r, k): every outcome, the objective and the sends."""
         ...
-
-
-def expected(posterior: Posterior, objective: Objective, pmf: F64) -> dict[str, F64]:
-    """What the model expects per decision of a served pmf (s, k), for each node.
-
-    Returns
-    -------
-    dict
-        (s,) by name: every outcome, the objective, and the sends per period where all actions have a frequency.
-    """
-    means = {o: np.sum(pmf * posterior.mean(o), 1) for o in posterior.outcomes}
-    means[OBJECTIVE] = objective.combine(means)
-    if None not in posterior.actions.frequencies:
-        means[SENDS] = pmf @ posterior.actions.sends
-    return means

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeGuard
 
@@ -17,7 +16,7 @@ from tactful.optimisation.constrained import CERTAINTY, constrain
 from tactful.optimisation.context_population import ContextPopulation
 from tactful.optimisation.explorers import Explorer, Thompson
 from tactful.optimisation.node_population import NodePopulation
-from tactful.optimisation.population import Draft, Population
+from tactful.optimisation.population import Population
 from tactful.optimisation.provenance import traced
 from tactful.policies.arms import Arms
 from tactful.policies.codec import Saved
@@ -110,14 +109,13 @@ def publish(
         lineage=traced(posterior, objective.outcomes),
     )
     population = population_of(posterior)
-    prices: Mapping[str, float] = {}
     if limits.to_json():
-        draft, prices, _ = constrain(
-            population, objective, limits, explorer, uniform=uniform, seed=seed, certainty=certainty
-        )
+        limited = constrain(population, objective, limits, explorer, uniform=uniform, seed=seed, certainty=certainty)
+        policy = limited.draft.policy(replace(terms, prices=limited.prices), limited.optimum, limited.share)
     else:
-        draft = population.explore(explorer, objective, None, seed)
-    return _finished(draft, population, replace(terms, prices=prices), objective)
+        policy = population.explore(explorer, objective, None, seed).policy(terms)
+    pmf = serve(pmf_of(policy, population.nodes, population.context), None, uniform) / ONE
+    return replace(policy, terms=replace(policy.terms, expected=population.expected(objective, pmf)))
 
 
 def population_of(posterior: Posterior) -> Population:
@@ -128,14 +126,9 @@ def population_of(posterior: Posterior) -> Population:
     NothingToSayError
         A contextual posterior keeps no context.
     """
-    return ContextPopulation.kept_by(posterior) if is_contextual(posterior) else NodePopulation(posterior)
-
-
-def _finished(draft: Draft, population: Population, terms: Terms, objective: Objective) -> Saved:
-    """The policy of a draft, with what the model expects of it."""
-    policy = draft.policy(terms)
-    pmf = serve(pmf_of(policy, population.nodes, population.context), None, policy.uniform) / ONE
-    return replace(policy, terms=replace(terms, expected=population.expected(objective, pmf)))
+    if is_contextual(posterior):
+        return ContextPopulation.kept_by(posterior)
+    return NodePopulation.from_posterior(posterior)
 
 
 def _check(posterior: Posterior, objective: Objective, certainty: float) -> None:
