@@ -63,7 +63,18 @@ class Cautious:
         return np.where(safe, pmf, 0.0) + moved * greedy(mean_utility(posterior, objective, offset))
 
     def safe(self, posterior: Posterior, objective: Objective, seed: int, offset: F64 | None = None) -> Bool:
-        """(s, k) the actions that may be explored; parameters are those of :class:`Explorer`.
+        """(s, k) the actions that may be explored.
+
+        Parameters
+        ----------
+        posterior
+            What is known of the outcomes at the s nodes.
+        objective
+            Values of the outcomes, by which an action is the greedy one.
+        seed
+            Of the posterior draws.
+        offset
+            (k,) is added to the utility of each action; None adds nothing.
 
         Raises
         ------
