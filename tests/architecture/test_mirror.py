@@ -108,9 +108,13 @@ COVERED = {
         "frames/spec/expressions.py",
         "frames/spec/sections.py",
         "frames/spec/sources.py",
+        "frames/spec/timezones.py",
         "frames/spec/toml_tables.py",
     ),
-    "frames/test_decisions.py": ("frames/user_keys.py",),
+    "frames/test_decisions.py": (
+        "frames/user_keys.py",
+        "frames/user_rows.py",
+    ),
     "frames/test_partitions.py": ("frames/simulated_log.py",),
     "journal/test_journal.py": (
         "journal/event.py",
@@ -128,26 +132,26 @@ COVERED = {
     "models/conjugate/test_conjugate.py": (
         "models/conjugate/empirical_bayes.py",
         "models/conjugate/posterior.py",
-        "models/training_lineage.py",
     ),
     "models/contextual/test_linear.py": (
         "core/features.py",
         "models/contextual/action_sharing.py",
+        "models/contextual/coefficients.py",
         "models/contextual/context_rows.py",
         "models/contextual/gaussian.py",
         "models/contextual/moments.py",
         "models/contextual/posterior.py",
+        "models/contextual/prior_strength.py",
         "models/contextual/residuals.py",
         "models/contextual/shards.py",
-        "models/counted_posterior.py",
     ),
     "models/contextual/test_logistic.py": (
         "models/contextual/coefficient_fit.py",
-        "models/contextual/coefficients.py",
         "models/contextual/context_sample.py",
         "models/contextual/glm.py",
         "models/contextual/newton.py",
-        "models/contextual/prior_strength.py",
+        "models/counted_posterior.py",
+        "models/training_lineage.py",
     ),
     "models/hierarchical/test_hierarchical.py": (
         "models/hierarchical/marginal_likelihood.py",
@@ -172,20 +176,17 @@ COVERED = {
     "ope/test_sequential.py": ("ope/trajectories.py",),
     "ope/test_weights.py": ("core/parallel.py",),
     "optimisation/test_constrained.py": (
-        "optimisation/constraints.py",
         "optimisation/linear_programme.py",
+        "optimisation/node_population.py",
     ),
     "optimisation/test_contextual_publish.py": (
         "optimisation/cautious.py",
+        "optimisation/context_population.py",
         "optimisation/explorers.py",
         "optimisation/scores.py",
         "optimisation/utility.py",
     ),
     "optimisation/test_provenance.py": ("core/lineage.py",),
-    "optimisation/test_population.py": (
-        "optimisation/context_population.py",
-        "optimisation/node_population.py",
-    ),
     "planning/test_verdict_chance.py": (
         "planning/from_guess.py",
         "planning/from_log.py",
@@ -200,7 +201,6 @@ COVERED = {
     "policies/test_contextual_artifact.py": ("policies/tensors.py",),
     "promotion/test_gate.py": (
         "evaluation/volume.py",
-        "promotion/candidates.py",
         "promotion/claims.py",
         "promotion/results.py",
         "promotion/wording.py",
@@ -281,9 +281,9 @@ def modules() -> list[str]:
 
 
 def test_every_module_has_the_test_that_covers_it():
-    bare = {m for m in modules() if not (TESTS / mirror(m)).exists()}
+    uncovered = {m for m in modules() if not (TESTS / mirror(m)).exists()}
     listed = Counter(module for covered in COVERED.values() for module in covered) + Counter(WITHOUT_CODE)
-    assert bare == set(listed)
+    assert uncovered == set(listed)
     assert max(listed.values()) == 1
 
 
