@@ -20,7 +20,9 @@ def counts(seed, key, chunk):
     return out
 
 
-@pytest.mark.parametrize(("seed", "key", "chunk"), [(0, 0, 0), (7, 2**63 + 5, 1), (2**64 - 1, 2**64 - 1, 3)])
+@pytest.mark.parametrize(
+    ("seed", "key", "chunk"), [(0, 0, 0), (7, 2**63 + 5, 1), (2**64 - 1, 2**64 - 1, 3), (5, 9, 2**35 + 1)]
+)
 def test_counts_are_those_of_plain_python(seed, key, chunk):
     expected = [reference.count(seed, key, chunk * WIDTH + b) for b in range(WIDTH)]
     assert counts(seed, key, chunk).tolist() == expected
