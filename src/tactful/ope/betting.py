@@ -64,6 +64,15 @@ def watch(stakes: Stakes, looks: I64, level: float = 0.95) -> tuple[F64, F64]:
 def excluded_at(stakes: Stakes, value: float, level: float = 0.95, *, anytime: bool = True) -> int | None:
     """After how many users ``value`` first falls out of the bounds of ``watch``; None while it stands. One pass.
 
+    Parameters
+    ----------
+    stakes
+        What is bet on.
+    value
+        In units of the reward.
+    level, anytime
+        As in ``betting``.
+
     Examples
     --------
     >>> from tactful.ope import stakes
@@ -112,6 +121,17 @@ def certify(stakes: Stakes, limit: float, delta: float = 0.05, *, anytime: bool 
     A policy at or above its limit is called kept with probability ``delta`` at most, in finite samples and with no
     event at all; all of δ is spent on this side. For a mean that must not fall below, flip the reward.
 
+    Parameters
+    ----------
+    stakes
+        What is bet on.
+    limit
+        In units of the reward.
+    delta
+        δ.
+    anytime
+        As in ``betting``.
+
     Examples
     --------
     >>> from tactful.ope import stakes
@@ -133,6 +153,13 @@ def certify(stakes: Stakes, limit: float, delta: float = 0.05, *, anytime: bool 
 
 def keeps(stakes: Stakes, limit: float, delta: float = 0.05, *, anytime: bool = False) -> bool:
     """Whether wealth against the single hypothesis that the mean is at least ``limit`` ever reaches 1/δ. One pass.
+
+    Parameters
+    ----------
+    stakes
+        What is bet on.
+    limit, delta, anytime
+        As in ``certify``.
 
     Examples
     --------

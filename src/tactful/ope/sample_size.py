@@ -144,6 +144,17 @@ def needed(stakes: Stakes, limit: float, *, delta: float = 0.05, power: float = 
 
     Above the limit by its estimate, or at it, no number suffices.
 
+    Parameters
+    ----------
+    stakes
+        What is bet on.
+    limit
+        In units of the reward.
+    delta
+        δ of the certificate.
+    power
+        The probability of a certificate that is wanted.
+
     Examples
     --------
     >>> from tactful.ope import stakes

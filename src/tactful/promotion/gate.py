@@ -95,19 +95,7 @@ def gate(
     sources = _sources(candidate)
     analysis = _choose_rows(log, [*sources, baseline], objective)
     if isinstance(analysis, _Refusal):
-        return Verdict(
-            verdict="refuse",
-            sentence=wording.refuse([analysis.reason]),
-            promoted=None,
-            candidates=(),
-            baseline=_name(baseline),
-            n=log.n,
-            users=log.users,
-            delta=delta,
-            spent=0.0,
-            left=delta,
-            left_out=dict(analysis.left_out),
-        )
+        return _refuse(analysis, log, _name(baseline), delta)
     if not analysis.objective.outcomes:
         raise SpecError("nothing to gain", "[objective]", "say what is wanted, such as engaged = 1.0")
     question = GateQuestion(
@@ -164,6 +152,23 @@ class _Refusal(NamedTuple):
 
     reason: str
     left_out: Mapping[str, int]
+
+
+def _refuse(refusal: _Refusal, log: Log, baseline: str, delta: float) -> Verdict:
+    """The verdict on a log from which nothing can be said: nothing is tested, and nothing spent."""
+    return Verdict(
+        verdict="refuse",
+        sentence=wording.refuse([refusal.reason]),
+        promoted=None,
+        candidates=(),
+        baseline=baseline,
+        n=log.n,
+        users=log.users,
+        delta=delta,
+        spent=0.0,
+        left=delta,
+        left_out=dict(refusal.left_out),
+    )
 
 
 def _choose_rows(log: Log, policies: Sequence[PolicySource], objective: Objective | None) -> AnalysisSet | _Refusal:
