@@ -21,6 +21,7 @@ from tactful.promotion.ledger import allowance, enter_gate, name_holdout
 from tactful.promotion.results import GAIN, CandidateVerdict, Verdict, VerdictWord
 
 ESTIMATORS_WITH_BOUND = ("ips", "snips", "dr", "sndr")
+ESTIMATED = "propensity: propensities are estimated, which assumes no hidden confounding"
 
 
 def gate(
@@ -176,16 +177,18 @@ def _choose_rows(log: Log, policies: Sequence[PolicySource], objective: Objectiv
     left_out: Mapping[str, int] = dict(log.left_out)
     try:
         analysis = AnalysisSet.build(log, policies, objective=objective)
-        if analysis.estimated:
-            raise NothingToSayError("propensities are estimated, which assumes no hidden confounding", "propensity")
         if any(analysis.in_sample):
             left_out = _left_out_until(log, analysis.policies)
             raise NothingToSayError("a policy was fitted on all of these rows", "in-sample", "gate on a log of others")
-        left_out = analysis.left_out
-        analysis.check_users()
+        if not analysis.estimated:
+            left_out = analysis.left_out
+            analysis.check_users()
+            return analysis
     except NothingToSayError as error:
-        return _Refusal(str(error), left_out)
-    return analysis
+        if log.provenance != "estimated" or log.users < 2:
+            return _Refusal(str(error), left_out)
+    # Estimated propensities are the reason that is given, whatever else the rows may lack.
+    return _Refusal(ESTIMATED, dict(log.left_out))
 
 
 def _left_out_until(log: Log, policies: Sequence[TargetPolicy]) -> Mapping[str, int]:
