@@ -5,7 +5,8 @@ Run: python benchmarks/reliability/weeks.py            (4 weeks of 6,000 users; 
 Every week: decide in batches, live through the week in the World, post outcomes late, twice and out of order; join the
 journal into a log, fit, publish into the folder that the service watches, and go on once the new policy is live. At the
 end the whole log must pass `tactful check` without a warning or an error, and the last policy must be worth more in the
-World than the first, uniform one, by two standard errors: on other people, over eight weeks, with common random numbers.
+World than the first, uniform one, by two standard errors: on other people, over eight weeks, with common random
+numbers.
 The weeks are those to come by the machine's clock, so that every day tries other random numbers; even the small run is
 large enough for a gain of thirty standard errors (two weeks of 1,500 users were not: they failed on some days).
 """
