@@ -84,20 +84,16 @@ class Comparison:
         """
         log, (target, baseline) = analysis.log, analysis.policies
         model = fit_reward_model(log, analysis.fold, reward_model)
-        band = (banding or Banding()).codes(log.actions)
         weights = (
             importance_weights(target, log, analysis.propensity, model),
             importance_weights(baseline, log, analysis.propensity, model),
         )
         by_action = tuple(name for name in estimators if name not in BANDED)
         by_band = tuple(name for name in estimators if name in BANDED)
-        weightings = [Weighting(by_action, weights)]
-        if by_band and band is None:
-            weightings.append(Weighting(by_band, (), NO_GEOMETRY))
-        elif by_band and log.propensities is None:
-            weightings.append(Weighting(by_band, (), NO_VECTORS))
-        elif by_band and band is not None:
-            weightings.append(Weighting(by_band, tuple(band_weights(p, log, band) for p in analysis.policies)))
+        weightings = [Weighting(by_action, weights)] if by_action else []
+        if by_band or banding is not None:  # bands that cannot be read are refused, whoever asks for them
+            band = (banding or Banding()).codes(log.actions)
+            weightings += [_weigh_bands(analysis, by_band, band)] if by_band else []
         q_logged = np.array([model.logged(o) for o in range(len(log.outcomes))])
         return cls(analysis=analysis, level=level, weights=weights, weightings=tuple(weightings), q_logged=q_logged)
 
@@ -197,6 +193,16 @@ class Comparison:
         names = list(self.analysis.log.outcomes)
         by_outcome = {name: q[names.index(name), rows] for name in estimand.outcomes}
         return self.analysis.objective.combine(by_outcome) if estimand.name == OBJECTIVE else by_outcome[estimand.name]
+
+
+def _weigh_bands(analysis: AnalysisSet, estimators: tuple[str, ...], band: I64 | None) -> Weighting:
+    """The weights of bands of actions, where actions have a geometry and vectors are logged."""
+    log = analysis.log
+    if band is None:
+        return Weighting(estimators, (), NO_GEOMETRY)
+    if log.propensities is None:
+        return Weighting(estimators, (), NO_VECTORS)
+    return Weighting(estimators, tuple(band_weights(policy, log, band) for policy in analysis.policies))
 
 
 def _refuse(estimand: Estimand, estimators: tuple[str, ...], why: str) -> Iterator[EstimateRow]:
