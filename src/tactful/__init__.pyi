@@ -9,8 +9,10 @@ from tactful.core.log import Coded, Log, Measured
 from tactful.core.outcomes import Limits, Objective, Outcome
 from tactful.core.segments import Segments
 from tactful.diagnostics.check import Check, check
-from tactful.diagnostics.drift import drift
+from tactful.diagnostics.drift import Disagreement, drift
 from tactful.diagnostics.finding import Finding
+from tactful.diagnostics.outcome_health import OutcomeHealth
+from tactful.diagnostics.support import Support
 from tactful.errors import (
     JournalBusyError,
     JournalError,
@@ -22,6 +24,7 @@ from tactful.errors import (
     SpecError,
     TactfulError,
 )
+from tactful.evaluation.action_groups import Banding
 from tactful.evaluation.evaluate import evaluate
 from tactful.evaluation.opt_out_price import Price, opt_out_price
 from tactful.evaluation.results import EstimateRow, Evaluation, IntervalRow, SequentialEvaluation
@@ -44,7 +47,7 @@ from tactful.optimisation.cautious import Cautious
 from tactful.optimisation.explorers import UCB, EpsilonGreedy, Explorer, Greedy, InverseGap, Softmax, Thompson
 from tactful.optimisation.publish import publish
 from tactful.planning.from_guess import Guess
-from tactful.planning.frontier import Frontier, frontier
+from tactful.planning.frontier import Frontier, FrontierPoint, frontier
 from tactful.planning.power import power
 from tactful.planning.slice_size import Need, decisions_needed
 from tactful.planning.verdict_chance import Prospect, Prospects, chance_seen
@@ -69,6 +72,7 @@ __all__ = [
     "UCB",
     "ActionSpace",
     "Arms",
+    "Banding",
     "BankScore",
     "Batch",
     "CandidateVerdict",
@@ -79,6 +83,7 @@ __all__ = [
     "Conjugate",
     "Contextual",
     "Decisions",
+    "Disagreement",
     "EpsilonGreedy",
     "EstimateRow",
     "Evaluation",
@@ -87,6 +92,7 @@ __all__ = [
     "Features",
     "Finding",
     "Frontier",
+    "FrontierPoint",
     "Greedy",
     "Guess",
     "Hierarchical",
@@ -110,6 +116,7 @@ __all__ = [
     "NothingToSayError",
     "Objective",
     "Outcome",
+    "OutcomeHealth",
     "PartitionedLog",
     "Policy",
     "PolicyError",
@@ -127,6 +134,7 @@ __all__ = [
     "SequentialEvaluation",
     "Softmax",
     "SpecError",
+    "Support",
     "Table",
     "TactfulError",
     "Terms",

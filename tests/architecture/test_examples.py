@@ -10,8 +10,6 @@ import pytest
 import tactful as tt
 
 NAMES = sorted(name for name in tt.__all__ if callable(getattr(tt, name)))
-# Names that have no example yet. One that gets one leaves this list.
-WITHOUT = {"BankScore", "Coded", "LinearScore", "Log", "Measured", "Segments", "user_keys"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -23,4 +21,4 @@ def test_a_public_name_says_what_it_is(name):
 
 def test_a_public_name_shows_an_example():
     examples = {name: doctest.DocTestParser().get_examples(inspect.getdoc(getattr(tt, name)) or "") for name in NAMES}
-    assert {name for name, shown in examples.items() if not shown} == WITHOUT
+    assert not [name for name, shown in examples.items() if not shown]

@@ -24,7 +24,14 @@ def user_key(user: object) -> int:
 
 
 def user_keys(users: Iterable[object]) -> U64:
-    """(u,) keys of many users."""
+    """(u,) keys of many users, by the text of their identifiers.
+
+    Examples
+    --------
+    >>> keys = user_keys(["42", 42, "u-7"])
+    >>> keys.dtype.name, bool(keys[0] == keys[1])
+    ('uint64', True)
+    """
     return np.fromiter((user_key(u) for u in users), np.uint64)
 
 

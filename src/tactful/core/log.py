@@ -22,7 +22,11 @@ Provenance = Literal["logged", "design", "estimated", "absent"]
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A column of few distinct texts: ``code`` (n,) points into ``names``."""
+    """A column of few distinct texts: ``code`` (n,) points into ``names``.
+
+    >>> Coded(np.array([0, 1, 1]), ("policy", "control")).equals("control").tolist()
+    [False, True, True]
+    """
 
     code: I64
     names: tuple[str, ...]
@@ -49,6 +53,9 @@ class Measured:
 
     ``value`` (n,) is NaN where unknown; ``trials`` (n,) goes with counts out of trials; ``mature`` (n,) says whether
     the decision is at least as old as the window, whatever arrived.
+
+    >>> Measured(Outcome("engaged", "binary"), np.array([1.0, np.nan]), np.array([True, False])).known.tolist()
+    [True, False]
     """
 
     spec: Outcome
@@ -84,7 +91,29 @@ class Split:
 class Log:
     """n decisions of u users over k actions, as columns; arrays are never written to.
 
-    Users are compared by the text of their identifiers. What may be absent is None.
+    Users are compared by the text of their identifiers. What may be absent is None. Logs are usually read
+    (``read_log``) or simulated; by hand a log of two decisions is
+
+    >>> from tactful.core.draw import user_keys
+    >>> ids = np.array(["u-1", "u-2"], object)
+    >>> log = Log(
+    ...     actions=ActionSpace.named(["none", "send"]),
+    ...     segments=Segments.of([]),
+    ...     user=np.array([0, 1]),
+    ...     user_ids=ids,
+    ...     user_key=user_keys(ids),
+    ...     period=np.array([2900, 2900]),
+    ...     segment=np.array([0, 0]),
+    ...     action=np.array([1, 0]),
+    ...     arm=Coded.constant("policy", 2),
+    ...     policy=Coded.constant("", 2),
+    ...     scope=Coded.constant("", 2),
+    ...     outcomes={"engaged": Measured(Outcome("engaged", "binary"), np.array([1.0, 0.0]), np.ones(2, bool))},
+    ...     propensity=np.array([0.5, 0.5]),
+    ...     provenance="logged",
+    ... )
+    >>> log.n, log.users, log.reward(Objective({"engaged": 2.0})).tolist()
+    (2, 2, [2.0, 0.0])
     """
 
     actions: ActionSpace

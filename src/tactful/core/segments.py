@@ -34,7 +34,14 @@ def is_path(path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """A tree of paths, closed under parents, the root first and parents before their children."""
+    """A tree of paths, closed under parents, the root first and parents before their children.
+
+    Examples
+    --------
+    >>> tree = Segments.of(["ios/new", "web"])
+    >>> tree.paths, tree.index("ios/new")
+    (('', 'ios', 'web', 'ios/new'), 3)
+    """
 
     paths: tuple[str, ...]
     _index: dict[str, int] = field(init=False, repr=False, compare=False)

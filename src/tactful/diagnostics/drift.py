@@ -21,7 +21,16 @@ MIN_NORMAL = 100.0  # events and non-events expected, from which a binary outcom
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disagreement:
-    """Recent decisions of one segment against what a posterior expects of them, for one outcome."""
+    """Recent decisions of one segment against what a posterior expects of them, for one outcome.
+
+    Examples
+    --------
+    >>> found = Disagreement(
+    ...     segment="ios", outcome="engaged", n=1000, observed=0.4, expected=0.5, se=0.02, p=1e-5, alarm=True
+    ... )
+    >>> found.finding().level
+    'warning'
+    """
 
     segment: str
     """Path of the segment; empty for the root."""

@@ -16,7 +16,15 @@ MIN_MEAN_WITH_SENDS = 0.01  # from which a mean of 0 without sends is remarkable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeHealth:
-    """How much is known of one outcome."""
+    """How much is known of one outcome.
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> engaged = tt.check(tt.World().simulate(300, 4, seed=1).log).outcomes[0]
+    >>> engaged.name, engaged.kind, engaged.known, engaged.immature, engaged.missing
+    ('engaged', 'count', 1188, 0, 0)
+    """
 
     name: str
     """The outcome."""

@@ -18,7 +18,15 @@ SHOWN_ACTIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What a log holds of one action."""
+    """What a log holds of one action.
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> none, send = tt.check(tt.World().trial(200, 4, seed=1).log).support
+    >>> none.action, send.action, none.n + send.n, round(none.share + send.share, 6)
+    ('none', 'send', 3999, 1.0)
+    """
 
     action: str
     """Name of the action."""

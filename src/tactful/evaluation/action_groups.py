@@ -22,6 +22,12 @@ class Banding:
     """Where bands begin: ``slots`` are local times, and a frequency above the i-th of ``frequencies`` leaves band i.
 
     The last band of the day goes on past midnight. Without ``frequencies`` the cut is their median: low and high.
+
+    Examples
+    --------
+    >>> space = ActionSpace.grid(["08:00", "20:00"], [1, 7])
+    >>> Banding(slots=["06:00", "18:00"]).codes(space).tolist()
+    [0, 1, 2, 3, 4]
     """
 
     slots: Sequence[str] = PARTS_OF_DAY

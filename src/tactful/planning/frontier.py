@@ -23,7 +23,17 @@ DEFAULT_PRICE = 10.0  # where it has none
 
 @dataclass(frozen=True, slots=True)
 class FrontierPoint:
-    """One policy of the family, and what it earns and costs."""
+    """One policy of the family, and what it earns and costs.
+
+    Examples
+    --------
+    >>> import tactful as tt
+    >>> train, test = tt.World().simulate(1000, 4, seed=1).log.split(0.5, "frontier")
+    >>> objective = tt.Objective({"engaged": 1.0, "opted_out": -5.0})
+    >>> point = tt.frontier(test, tt.Conjugate().fit(train), objective, "opted_out", prices=[9.0]).points[0]
+    >>> point.price, point.value.outcome, point.cost.outcome
+    (9.0, 'objective', 'opted_out')
+    """
 
     price: float | None
     """The price of an event at which it was learnt; None for the logging policy."""

@@ -30,6 +30,16 @@ class BankScore:
     """The utility of action a at node s in draw m is offset[a] + Σ_h gain[h, s, a] · link_h⁻¹(z·θ_h).
 
     A head h is one outcome that has a value.
+
+    Examples
+    --------
+    Two actions and one feature, four draws of the coefficients (intercept, slope) of each action:
+
+    >>> rng = np.random.default_rng(1)
+    >>> draws = rng.normal([[[[0.0, 0.0], [0.2, 1.0]]]], 0.1, (4, 1, 2, 2))
+    >>> score = BankScore.from_draws(Rule("thompson", 1.0), ["identity"], [draws], np.ones((1, 1, 2)), np.zeros(2))
+    >>> score.pmf(np.array([0]), np.array([[1.0, 0.5]])).tolist()
+    [[0.0, 1.0]]
     """
 
     rule: Rule

@@ -26,6 +26,15 @@ class LinearScore:
 
     Coefficients are those of the whole objective, prices subtracted. They lie on a grid, so that their products with a
     design are exact.
+
+    Examples
+    --------
+    Two actions and one feature; the design of a context is (1, feature):
+
+    >>> mean, root = np.array([[[0.0, 0.0], [0.2, 1.0]]]), np.tile(0.1 * np.eye(2), (1, 2, 1, 1))
+    >>> score = LinearScore.from_coefficients(Rule("greedy"), mean, root)
+    >>> score.pmf(np.array([0]), np.array([[1.0, 0.5]])).tolist()
+    [[0.0, 1.0]]
     """
 
     rule: Rule
