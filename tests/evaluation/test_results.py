@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 import pytest
 
 from logs import random_log
@@ -47,3 +50,12 @@ def test_one_step_and_sequential_rows_print_what_they_always_printed():
     assert list(one_step) == [*shared, *weights, "n", "users", "parameter"]
     assert list(sequential) == [*shared, "valid_for", *weights, "users"]
     assert (one_step["interval"], sequential["valid_for"]) == ("cluster-t", "asymptotic in users")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_json_has_no_infinite_number(seed):
+    """Shrinkage that is chosen as none at all has an infinite parameter."""
+    result = evaluate(random_log(seed, users=400), "uniform", estimators=("dros", "switch-dr", "clipped-ips"))
+    json.dumps(result.to_json(), allow_nan=False)
+    row = EstimateRow(policy="target", outcome="engaged", estimator="dros", value=1.0, parameter=math.inf)
+    assert row.to_json()["parameter"] is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -64,11 +65,12 @@ class EstimateRow:
     users: int = 0
     """Users who made these decisions."""
     parameter: float | None = None
-    """The parameter that was chosen by SLOPE++, for estimators that have one."""
+    """The parameter that was chosen by SLOPE++, for estimators that have one; infinite where weights are left as they
+    are, which JSON cannot say and shows as null."""
 
     def to_json(self, keys: Sequence[str] = ONE_STEP_KEYS) -> dict[str, Any]:
         """The fields that are printed for one kind of evaluation."""
-        return {key: getattr(self, key) for key in keys}
+        return {key: None if value == math.inf else value for key in keys for value in (getattr(self, key),)}
 
 
 def find_estimate(rows: Iterable[EstimateRow], policy: str, outcome: str, estimator: str) -> EstimateRow:
