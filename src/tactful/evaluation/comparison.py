@@ -18,7 +18,14 @@ from tactful.evaluation.importance import PolicyWeights, band_weights, importanc
 from tactful.evaluation.results import EstimateRow, Role
 from tactful.evaluation.reward_models import fit_reward_model
 from tactful.ope.intervals import cluster_t
-from tactful.ope.reliability import Circumstances, GradedWeights, WeightDiagnostics, assess, weighted_events
+from tactful.ope.reliability import (
+    Assessment,
+    Circumstances,
+    GradedWeights,
+    WeightDiagnostics,
+    assess,
+    weighted_events,
+)
 
 ROLES: tuple[Role, Role, Role] = ("target", "baseline", "difference")
 MODEL_ONLY = "model only: its error is bias, so it has no interval"
@@ -168,23 +175,15 @@ class Comparison:
                 reliability, why = "weak", MODEL_ONLY
             if reliability == "ok" and result.caveat:
                 reliability, why = "weak", result.caveat
-        return EstimateRow(
+        return EstimateRow.from_interval(
+            interval,
+            diagnostics,
+            Assessment(reliability, why),
             policy=role,
             outcome=estimand.name,
             estimator=estimator,
             value=value,
-            se=interval and interval.se,
-            low=interval and interval.low,
-            high=interval and interval.high,
-            interval=interval and interval.method,
-            valid_for=interval and interval.valid_for,
-            ess=diagnostics.ess,
-            max_weight=diagnostics.max_weight,
-            mean_weight=diagnostics.mean_weight,
-            verdict=reliability,
-            why=why,
             n=user.size,
-            users=diagnostics.users,
             parameter=None if value is None else result.parameter,
         )
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from tactful.ope.reliability import Reliability
+from tactful.ope.intervals import Interval
+from tactful.ope.reliability import Assessment, Reliability, WeightDiagnostics
 
 Role = Literal["target", "baseline", "difference", "learner", "logging"]
 """Whose value a row gives; replays have the learner and the logging policy."""
@@ -67,6 +68,54 @@ class EstimateRow:
     parameter: float | None = None
     """The parameter that was chosen by SLOPE++, for estimators that have one; infinite where weights are left as they
     are, which JSON cannot say and shows as null."""
+
+    @classmethod
+    def from_interval(
+        cls,
+        interval: Interval | None,
+        diagnostics: WeightDiagnostics,
+        assessment: Assessment,
+        *,
+        policy: Role,
+        outcome: str,
+        estimator: str,
+        value: float | None,
+        n: int,
+        parameter: float | None = None,
+    ) -> EstimateRow:
+        """A row from the pieces that every evaluation computes.
+
+        Parameters
+        ----------
+        interval
+            Of the value; None where there is none.
+        diagnostics
+            Of the importance weights.
+        assessment
+            The reliability, with its reason.
+        policy, outcome, estimator, value, n, parameter
+            As the fields of the same names.
+        """
+        reliability, why = assessment
+        return cls(
+            policy=policy,
+            outcome=outcome,
+            estimator=estimator,
+            value=value,
+            se=interval and interval.se,
+            low=interval and interval.low,
+            high=interval and interval.high,
+            interval=interval and interval.method,
+            valid_for=interval and interval.valid_for,
+            ess=diagnostics.ess,
+            max_weight=diagnostics.max_weight,
+            mean_weight=diagnostics.mean_weight,
+            verdict=reliability,
+            why=why,
+            n=n,
+            users=diagnostics.users,
+            parameter=parameter,
+        )
 
     def to_json(self, keys: Sequence[str] = ONE_STEP_KEYS) -> dict[str, Any]:
         """The fields that are printed for one kind of evaluation."""

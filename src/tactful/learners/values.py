@@ -16,7 +16,14 @@ from tactful.learners.results import DOUBLY_ROBUST, LOGGED, REJECTION, Batch, Re
 from tactful.learners.trajectory import Trajectory
 from tactful.ope.estimators import dr
 from tactful.ope.intervals import cluster_t
-from tactful.ope.reliability import WEAK_ESS, WEAK_EVENTS, WEAK_USERS, Reliability, WeightDiagnostics, weighted_events
+from tactful.ope.reliability import (
+    WEAK_ESS,
+    WEAK_EVENTS,
+    WEAK_USERS,
+    Assessment,
+    WeightDiagnostics,
+    weighted_events,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,37 +141,29 @@ def _row(
             why="no row knows the outcome",
         )
     diagnostics = WeightDiagnostics.from_weights(estimate.weight, user)
-    reliability, why = _assess(diagnostics, events)
+    assessment = _assess(diagnostics, events)
     interval = None if diagnostics.users < 2 or events == 0 else cluster_t(estimate, user, level)
-    return EstimateRow(
+    return EstimateRow.from_interval(
+        interval,
+        diagnostics,
+        assessment,
         policy=policy_of(estimator),
         outcome=outcome,
         estimator=estimator,
         value=estimate.value,
-        se=interval and interval.se,
-        low=interval and interval.low,
-        high=interval and interval.high,
-        interval=interval and interval.method,
-        valid_for=interval and interval.valid_for,
-        ess=diagnostics.ess,
-        max_weight=diagnostics.max_weight,
-        mean_weight=diagnostics.mean_weight,
-        verdict=reliability,
-        why=why,
         n=user.size,
-        users=diagnostics.users,
     )
 
 
-def _assess(diagnostics: WeightDiagnostics, events: float | None) -> tuple[Reliability, str]:
+def _assess(diagnostics: WeightDiagnostics, events: float | None) -> Assessment:
     """``weak`` by the thresholds of an evaluation; a mean weight other than 1 is part of a learner's life."""
     if diagnostics.ess < WEAK_ESS:
-        return "weak", f"{diagnostics.ess:.0f} effective rows; {WEAK_ESS:.0f} make an interval reliable"
+        return Assessment("weak", f"{diagnostics.ess:.0f} effective rows; {WEAK_ESS:.0f} make an interval reliable")
     if diagnostics.users < WEAK_USERS:
-        return "weak", f"{diagnostics.users} users; {WEAK_USERS} make an interval reliable"
+        return Assessment("weak", f"{diagnostics.users} users; {WEAK_USERS} make an interval reliable")
     if events is not None and events < WEAK_EVENTS:
-        return "weak", f"{events:.0f} effective events; {WEAK_EVENTS:.0f} make an interval reliable"
-    return "ok", ""
+        return Assessment("weak", f"{events:.0f} effective events; {WEAK_EVENTS:.0f} make an interval reliable")
+    return Assessment("ok", "")
 
 
 def _mean(x: F64) -> float | None:

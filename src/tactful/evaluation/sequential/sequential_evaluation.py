@@ -124,23 +124,15 @@ class SequentialComparison:
         value = interval = None
         if reliability != "refused":
             value, interval = estimate.value, cluster_t(estimate, np.arange(panel.users), self.level)
-        return EstimateRow(
+        return EstimateRow.from_interval(
+            interval,
+            diagnostics,
+            Assessment(reliability, why),
             policy=role,
             outcome=estimand.name,
             estimator=estimator,
             value=value,
-            se=interval and interval.se,
-            low=interval and interval.low,
-            high=interval and interval.high,
-            interval=interval and interval.method,
-            valid_for=interval and interval.valid_for,
-            ess=diagnostics.ess,
-            max_weight=diagnostics.max_weight,
-            mean_weight=diagnostics.mean_weight,
-            verdict=reliability,
-            why=why,
             n=panel.rows.size,
-            users=panel.users,
         )
 
 
