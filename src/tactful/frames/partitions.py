@@ -12,6 +12,7 @@ import polars as pl
 
 from tactful.core.arrays import I64
 from tactful.errors import LogError, SpecError
+from tactful.frames.reading.folders import holds_parquet_files
 from tactful.frames.simulated_log import SendEvents, SimulatedLog, SimulatesLogs
 from tactful.frames.write import to_frame, write_frame
 from tactful.policies.protocol import Policy
@@ -187,7 +188,7 @@ def _sort_events(events: SendEvents, simulated: SimulatedLog) -> pl.DataFrame:
 
 def _create_empty(folder: Path) -> None:
     """Make a folder, or refuse one that already holds Parquet files."""
-    if folder.is_dir() and any(folder.rglob("*.parquet")):
+    if folder.is_dir() and holds_parquet_files(folder):
         raise LogError("the folder already holds Parquet files", str(folder), "name a new folder, or remove it first")
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,8 @@ def read_users(users: pl.DataFrame | pl.LazyFrame | str | PathLike[str]) -> pl.D
         do = "name the column of identifiers 'user'"
         raise LogError(f"no column 'user' (there are {first(names, 6)})", source.name, do)
     selection = [c for c in names if c in ("user", "segment", "eligible") or c.startswith("x_")]
+    for name in selection:
+        source.check_parts([name], optional=name == "segment")
     source = source.as_text(c for c in ("user", "segment") if c in names)
     rows = source.lazy.select(selection).collect()
     if not rows.height:

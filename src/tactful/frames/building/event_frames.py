@@ -37,6 +37,8 @@ def read_events(*sources: str | PathLike[str] | pl.DataFrame) -> pl.DataFrame:
     ('send', 'ada', 1793606400000000, '{}')
     """
     files = [scan(source) for source in sources]
+    for file in files:
+        file.check_parts(file.conflicts.clashes)
     frames = [_normalise(file.lazy.collect(), "events" if file.name == "frame" else file.name) for file in files]
     if not frames:
         raise LogError("no events", "events", "name a journal or at least one file")

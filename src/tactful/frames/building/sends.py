@@ -12,6 +12,7 @@ from tactful.core.actions import DAY_US, ActionSpace
 from tactful.core.arrays import I64
 from tactful.core.segments import is_path
 from tactful.errors import LogError, SpecError
+from tactful.frames.reading.nan_checks import drop_flags, find_nan_checks, refuse_nan, select_flags
 from tactful.frames.reading.rows import FileRows
 from tactful.frames.reading.scan import POLARS_FAILURES, one_line_error, scan
 from tactful.frames.reading.times import read_times_us
@@ -76,20 +77,25 @@ def _collect(source: str | PathLike[str] | pl.DataFrame | pl.LazyFrame, rollup: 
     """The columns that the spec names, read under their roles."""
     file = scan(source)
     sources = _find_sources(rollup)
-    for column_source in sources.values():
+    for role, column_source in sources.items():
         for column in column_source.columns:
             if column not in file.schema:
                 what = f"no column {column!r}; the nearest is {find_nearest(column, file.schema)}"
                 raise LogError(what, file.name, f"set {column_source.key} to what the file has")
+        file.check_parts(column_source.columns, column_source.key, optional=role == "scope")
     file = file.as_text([s.column for role, s in sources.items() if role in ("user", "type", "scope") and s.column])
+    checks = find_nan_checks(sources, file.schema)
+    selection = [s.expr.alias(role) for role, s in sources.items()]
     try:
-        frame = file.lazy.select(s.expr.alias(role) for role, s in sources.items()).collect(engine="streaming")
+        frame = file.lazy.select(*selection, *select_flags(checks)).collect(engine="streaming")
     except POLARS_FAILURES as error:
         raise one_line_error(error, file.name) from None
     if not frame.height:
         raise LogError("no rows", file.name, "give a file of events")
     labels = {role: s.label for role, s in sources.items()}
-    return FileRows(frame, np.arange(1, frame.height + 1), labels, file.name)
+    rows = FileRows(drop_flags(frame), np.arange(1, frame.height + 1), labels, file.name)
+    refuse_nan(frame, rows, checks)
+    return rows
 
 
 def _find_sources(rollup: RollupSpec) -> dict[str, ColumnSource]:

@@ -11,6 +11,13 @@ import numpy as np
 import polars as pl
 
 from tactful.errors import LogError
+from tactful.frames.reading.nan_checks import (
+    drop_flags,
+    find_expression_checks,
+    find_nan_checks,
+    refuse_nan,
+    select_flags,
+)
 from tactful.frames.reading.rows import FileRows
 from tactful.frames.reading.scan import POLARS_FAILURES, Scan, errors_in_one_line, one_line_error
 from tactful.frames.spec.expressions import parse_sql, root_columns
@@ -20,6 +27,8 @@ from tactful.frames.spec.toml_tables import find_nearest
 
 ROW_NUMBER = "#row"
 OPTIONAL_ROLES = ("arm", "decided_at", "period", "eligible", "policy", "fallback", "scope", "joined_at")
+# Roles that parts of a folder may lack: the reader knows what their absence means.
+PARTLY_ABSENT_ROLES = ("arm", "policy", "fallback", "scope", "segment")
 TEXT_ROLES = ("user", "action", "arm", "policy", "fallback", "scope", "segment")
 
 Sources = Mapping[str, ColumnSource]
@@ -35,8 +44,8 @@ def find_sources(spec: LogSpec, scan: Scan) -> dict[str, ColumnSource]:
     """
     sources = _find_roles(spec, scan) | _find_segment(spec, scan)
     sources |= _find_context(spec, scan) | _find_outcomes(spec, scan)
-    for source in sources.values():
-        _check_source(source, scan)
+    for role, source in sources.items():
+        _check_source(source, scan, optional=not source.sql and role in PARTLY_ABSENT_ROLES)
     return sources
 
 
@@ -92,8 +101,9 @@ def _canonical_source(role: str) -> ColumnSource:
     return ColumnSource(f"[columns] {role}", column=role)
 
 
-def _check_source(source: ColumnSource, scan: Scan) -> None:
+def _check_source(source: ColumnSource, scan: Scan, *, optional: bool) -> None:
     _check_columns(source.columns, source.key, scan, source.sql)
+    scan.check_parts(source.columns, source.key, optional=optional)
     with errors_in_one_line(f"{scan.name} {source.key} {source.label}"):
         scan.lazy.select(source.expr).collect_schema()
 
@@ -129,12 +139,15 @@ def collect_rows(spec: LogSpec, scan: Scan, sources: Sources) -> tuple[FileRows,
         ``where`` is no condition on the file's columns, an expression fails, or no row is left.
     """
     labels = {role: source.label for role, source in sources.items()}
-    selection = [pl.col(ROW_NUMBER), *(source.expr.alias(role) for role, source in sources.items())]
     scan = scan.as_text(_identifier_columns(spec, scan, sources))
     lazy = scan.lazy.with_row_index(ROW_NUMBER, 1)
     decisions = lazy if spec.where is None else lazy.filter(_parse_condition(spec.where, scan))
+    if spec.where is not None:
+        _refuse_nan_in_condition(spec.where, scan, lazy)
+    checks = find_nan_checks(sources, scan.schema)
+    selection = [pl.col(ROW_NUMBER), *(source.expr.alias(role) for role, source in sources.items())]
     try:
-        queries = [scan.lazy.select(pl.len()), decisions.select(selection)]
+        queries = [scan.lazy.select(pl.len()), decisions.select(*selection, *select_flags(checks))]
         count, frame = pl.collect_all(queries, engine="streaming")
     except POLARS_FAILURES as error:
         raise one_line_error(error, f"{scan.name}{_find_culprit(spec, scan, decisions, sources)}") from None
@@ -143,7 +156,9 @@ def collect_rows(spec: LogSpec, scan: Scan, sources: Sources) -> tuple[FileRows,
         do = "loosen [log] where" if total else "write decisions to it first"
         raise LogError("no rows are left" if total else "no rows", scan.name, do)
     number = frame[ROW_NUMBER].cast(pl.Int64).to_numpy()
-    return FileRows(frame.drop(ROW_NUMBER), np.asarray(number), labels, scan.name), total - frame.height
+    rows = FileRows(drop_flags(frame).drop(ROW_NUMBER), np.asarray(number), labels, scan.name)
+    refuse_nan(frame, rows, checks)
+    return rows, total - frame.height
 
 
 def _find_culprit(spec: LogSpec, scan: Scan, decisions: pl.LazyFrame, sources: Sources) -> str:
@@ -173,12 +188,37 @@ def _find_culprit(spec: LogSpec, scan: Scan, decisions: pl.LazyFrame, sources: S
 def _parse_condition(where: str, scan: Scan) -> pl.Expr:
     expr = parse_sql(where, "[log] where")
     _check_columns(root_columns(expr), "[log] where", scan, where)
+    scan.check_parts(root_columns(expr), "[log] where")
     place = f"{scan.name} [log] where"
     with errors_in_one_line(place):
         dtype = scan.lazy.select(expr.alias(ROW_NUMBER)).collect_schema()[ROW_NUMBER]
     if dtype != pl.Boolean:
         raise LogError(f"{where!r} is no condition", place, "compare something, as in available = 1")
     return expr
+
+
+def _refuse_nan_in_condition(where: str, scan: Scan, lazy: pl.LazyFrame) -> None:
+    """Refuse a file in which the filter meets NaN: whether such a row is a decision is not known.
+
+    Parameters
+    ----------
+    where
+        The filter.
+    scan
+        The file.
+    lazy
+        Its rows, with their numbers.
+    """
+    expr = parse_sql(where, "[log] where")
+    checks = find_expression_checks(expr, "[log] where", f"expr {where!r}", scan.schema)
+    if not checks:
+        return
+    flags = select_flags(checks)
+    query = lazy.select(ROW_NUMBER, *flags).filter(pl.any_horizontal(flag.meta.output_name() for flag in flags))
+    with errors_in_one_line(f"{scan.name} [log] where"):
+        faulty = query.collect(engine="streaming")
+    number = faulty[ROW_NUMBER].cast(pl.Int64).to_numpy()
+    refuse_nan(faulty, FileRows(faulty, np.asarray(number), {}, scan.name), checks)
 
 
 def _identifier_columns(spec: LogSpec, scan: Scan, sources: Sources) -> list[str]:
