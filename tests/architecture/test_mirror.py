@@ -18,6 +18,12 @@ COVERED = {
     ),
     "batch/test_best_action_pmf.py": ("batch/pmf.py",),
     "batch/test_user_keys.py": ("batch/keys.py",),
+    "cli/test_answer_first.py": (
+        "cli/beside.py",
+        "tracking/experiments.py",
+        "tracking/patience.py",
+        "tracking/store.py",
+    ),
     "cli/test_commands.py": (
         "cli/check.py",
         "cli/console.py",

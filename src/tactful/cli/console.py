@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -43,6 +44,11 @@ def line(text: str = "") -> None:
     """Print one line, wrapped where there is a terminal: a file or a pipe gets it whole."""
     console = out()
     console.print(text, soft_wrap=not console.is_terminal)
+
+
+def complain(text: str) -> None:
+    """Say one line on stderr."""
+    print(f"tactful: {' '.join(text.split())}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def number(x: float | None, digits: int = 4) -> str:

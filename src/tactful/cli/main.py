@@ -15,7 +15,7 @@ from tactful.errors import TactfulError
 
 EPILOG = (
     "Start with: tactful demo.  Exit codes: 0 done, 2 bad input or usage, 3 hold (gate) or roll back (monitor), "
-    "4 nothing can be said from this log."
+    "4 nothing can be said from this log, 5 answered, but a file beside the answer could not be written."
 )
 
 # In the order of a user's journey. A command's module, and all that it needs, is imported when it is asked for.
