@@ -6,17 +6,22 @@ Roles of context features begin with ``x.``, of outcomes with ``y.``, of their t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 import numpy as np
 import polars as pl
 
 from tactful.errors import LogError
 from tactful.frames.reading.nan_checks import (
+    ROW_NUMBER,
+    NanCheck,
     drop_flags,
     find_expression_checks,
     find_nan_checks,
     refuse_nan,
+    refuse_nan_rows,
     select_flags,
+    select_nan_rows,
 )
 from tactful.frames.reading.rows import FileRows
 from tactful.frames.reading.scan import POLARS_FAILURES, Scan, errors_in_one_line, one_line_error
@@ -25,7 +30,6 @@ from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.spec.sources import RANK_AS_PERIOD, ROW_AS_USER, ColumnSource
 from tactful.frames.spec.toml_tables import find_nearest
 
-ROW_NUMBER = "#row"
 OPTIONAL_ROLES = ("arm", "decided_at", "period", "eligible", "policy", "fallback", "scope", "joined_at")
 # Roles that parts of a folder may lack: the reader knows what their absence means.
 PARTLY_ABSENT_ROLES = ("arm", "policy", "fallback", "scope", "segment")
@@ -142,15 +146,19 @@ def collect_rows(spec: LogSpec, scan: Scan, sources: Sources) -> tuple[FileRows,
     scan = scan.as_text(_identifier_columns(spec, scan, sources))
     lazy = scan.lazy.with_row_index(ROW_NUMBER, 1)
     decisions = lazy if spec.where is None else lazy.filter(_parse_condition(spec.where, scan))
-    if spec.where is not None:
-        _refuse_nan_in_condition(spec.where, scan, lazy)
+    condition_checks = _find_condition_checks(spec, scan)
     checks = find_nan_checks(sources, scan.schema)
     selection = [pl.col(ROW_NUMBER), *(source.expr.alias(role) for role, source in sources.items())]
     try:
         queries = [scan.lazy.select(pl.len()), decisions.select(*selection, *select_flags(checks))]
-        count, frame = pl.collect_all(queries, engine="streaming")
+        queries += [select_nan_rows(lazy, condition_checks)] if condition_checks else []
+        count, frame, *filtered_nan = pl.collect_all(queries, engine="streaming")
     except POLARS_FAILURES as error:
+        _refuse_nan_behind(lazy, scan, condition_checks)
+        _refuse_nan_behind(decisions, scan, checks)
         raise one_line_error(error, f"{scan.name}{_find_culprit(spec, scan, decisions, sources)}") from None
+    for nan_rows in filtered_nan:
+        refuse_nan_rows(nan_rows, scan.name, condition_checks)
     total = int(count.item())
     if not frame.height:
         do = "loosen [log] where" if total else "write decisions to it first"
@@ -197,28 +205,19 @@ def _parse_condition(where: str, scan: Scan) -> pl.Expr:
     return expr
 
 
-def _refuse_nan_in_condition(where: str, scan: Scan, lazy: pl.LazyFrame) -> None:
-    """Refuse a file in which the filter meets NaN: whether such a row is a decision is not known.
+def _find_condition_checks(spec: LogSpec, scan: Scan) -> list[NanCheck]:
+    """The checks of the filter: whether a row in which it meets NaN is a decision is not known."""
+    if spec.where is None:
+        return []
+    expr = parse_sql(spec.where, "[log] where")
+    return find_expression_checks(expr, "[log] where", f"expr {spec.where!r}", scan.schema)
 
-    Parameters
-    ----------
-    where
-        The filter.
-    scan
-        The file.
-    lazy
-        Its rows, with their numbers.
-    """
-    expr = parse_sql(where, "[log] where")
-    checks = find_expression_checks(expr, "[log] where", f"expr {where!r}", scan.schema)
-    if not checks:
-        return
-    flags = select_flags(checks)
-    query = lazy.select(ROW_NUMBER, *flags).filter(pl.any_horizontal(flag.meta.output_name() for flag in flags))
-    with errors_in_one_line(f"{scan.name} [log] where"):
-        faulty = query.collect(engine="streaming")
-    number = faulty[ROW_NUMBER].cast(pl.Int64).to_numpy()
-    refuse_nan(faulty, FileRows(faulty, np.asarray(number), {}, scan.name), checks)
+
+def _refuse_nan_behind(rows: pl.LazyFrame, scan: Scan, checks: list[NanCheck]) -> None:
+    """Refuse a file whose expressions fail where NaN in a column is the reason, as no whole number stands for it."""
+    column_checks = [check for check in checks if check.is_column]
+    with suppress(*POLARS_FAILURES):
+        refuse_nan_rows(select_nan_rows(rows, column_checks).collect(engine="streaming"), scan.name, column_checks)
 
 
 def _identifier_columns(spec: LogSpec, scan: Scan, sources: Sources) -> list[str]:
