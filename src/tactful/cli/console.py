@@ -24,8 +24,13 @@ def out() -> Console:
 
 
 def emit(plain: Mapping[str, Any]) -> None:
-    """Print one JSON document."""
-    print(json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False))  # noqa: T201
+    """Print one JSON document, in escapes where stdout cannot take its characters as they are."""
+    text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(plain, indent=1, allow_nan=False)
+    print(text)  # noqa: T201
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> None:

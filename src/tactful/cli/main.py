@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from tactful import __version__
+from tactful.cli.encoding import encode_anything
 from tactful.errors import TactfulError
 
 EPILOG = (
@@ -96,6 +97,7 @@ def common(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr and never a traceback."""
+    encode_anything()
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="tactful", standalone_mode=False)
@@ -115,5 +117,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    typer.echo(f"tactful: {' '.join(message.split())}", err=True)
+    # Not typer.echo, which writes UTF-8 where the encoding is ASCII.
+    print(f"tactful: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     sys.exit(code)

@@ -16,7 +16,7 @@ Steps = Generator[float, None, T]
 """Work in steps: it yields the seconds that its next step may take, and returns its result."""
 
 REQUEST_S = 5.0  # until a server, or a database of another process, has answered
-LOCAL_S = 60.0  # a new file of SQLite takes dozens of migrations
+LOCAL_S = 120.0  # a new file of SQLite takes dozens of migrations
 QUIET_SHARE = 0.2  # of a step's time, after which the wait is spoken of
 TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 FEW_TRIES = {
