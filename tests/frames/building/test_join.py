@@ -182,7 +182,7 @@ def test_any_history_is_that_of_the_plain_walk(events, as_of, chance):
         (pl.DataFrame({"id": ["a"], "kind": ["send"], "user": ["u"]}), "no column 'at'"),
         (
             pl.DataFrame({"id": ["a", ""], "kind": ["send"] * 2, "user": ["u"] * 2, "at_us": [1, 2]}),
-            "no id in 1 of 2 events (rows 1)",
+            "column 'id': no id in 1 row (row 2)",
         ),
         (
             pl.DataFrame({"id": ["a"], "kind": ["click"], "user": ["u"], "at_us": [1]}),

@@ -409,7 +409,7 @@ def logs(draw, vectors=True):
     trials = rng.integers(0, 5, n).astype(float)
     pmf = rng.dirichlet(np.ones(space.k), n)
     with_vectors = vectors and draw(st.booleans())
-    ids = [f"u{i}" if i else "" for i in range(n)]
+    ids = [f"u{i}" if i else " " for i in range(n)]
     scope = Coded(np.arange(n), tuple(f"s,{i}\n\"'" if i else "" for i in range(n)))
     return Log(
         actions=space,

@@ -7,13 +7,17 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from tactful.core.events import EVENT_KINDS
 from tactful.errors import LogError
-from tactful.frames.reading.scan import errors_in_one_line, scan
+from tactful.frames.reading.identifiers import keep_as_written, read_identifiers
+from tactful.frames.reading.rows import FileRows
+from tactful.frames.reading.scan import Scan, errors_in_one_line, scan
 
 EVENT_KEYS = ("id", "kind", "user", "at_us", "period", "scope")
+IDENTIFIERS = ("id", "user")
 KEY_TYPES = {"period": pl.Int64, "at_us": pl.Int64}
 
 
@@ -39,6 +43,7 @@ def read_events(*sources: str | PathLike[str] | pl.DataFrame) -> pl.DataFrame:
     files = [scan(source) for source in sources]
     for file in files:
         file.check_parts(file.conflicts.clashes)
+    files = [keep_as_written(f, _columns(f, "kind", "scope"), _columns(f, *IDENTIFIERS)) for f in files]
     frames = [_normalise(file.lazy.collect(), "events" if file.name == "frame" else file.name) for file in files]
     if not frames:
         raise LogError("no events", "events", "name a journal or at least one file")
@@ -80,6 +85,11 @@ def flatten(events: pl.DataFrame, members: Mapping[str, Any]) -> pl.DataFrame:
     return pl.concat([events.drop("body"), body.struct.unnest()], how="horizontal")
 
 
+def _columns(file: Scan, *names: str) -> list[str]:
+    """Those of the columns that a file has."""
+    return [name for name in names if name in file.schema]
+
+
 def _normalise(frame: pl.DataFrame, where: str) -> pl.DataFrame:
     """Events in their columns, checked; ``where`` names the file."""
     missing = [c for c in ("id", "kind", "user") if c not in frame.columns]
@@ -91,13 +101,16 @@ def _normalise(frame: pl.DataFrame, where: str) -> pl.DataFrame:
     for name, default in (("period", None), ("scope", "")):
         if name not in frame.columns:
             frame = frame.with_columns(pl.lit(default, dtype=pl.Int64 if default is None else pl.String).alias(name))
+    rows = FileRows(frame, np.arange(1, frame.height + 1), {}, where)
+    do = "every event has one"
+    frame = frame.with_columns(read_identifiers(rows, name, do=do).alias(name) for name in IDENTIFIERS)
     extra = [c for c in frame.columns if c not in (*EVENT_KEYS, "at", "body", "seq", "received_us")]
     do = "id, kind, user and scope are text; period is an integer"
     with errors_in_one_line(where, "columns of another type", do):
         keys = [pl.col(c).cast(KEY_TYPES.get(c, pl.String), strict=True) for c in EVENT_KEYS]
         events = frame.select(*keys, _merge_bodies(frame, extra).alias("body"))
         events = events.with_columns(pl.col("scope").fill_null(""))
-    for name in ("id", "kind", "user", "at_us"):
+    for name in ("kind", "at_us"):
         empty = events[name].is_null() | (events[name].cast(pl.String) == "")
         _refuse(empty, where, f"no {name}", "every event has one")
     _refuse(~events["kind"].is_in(EVENT_KINDS), where, "unknown kind", f"choose {', '.join(EVENT_KINDS)}")

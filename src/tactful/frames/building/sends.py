@@ -12,6 +12,7 @@ from tactful.core.actions import DAY_US, ActionSpace
 from tactful.core.arrays import I64
 from tactful.core.segments import is_path
 from tactful.errors import LogError, SpecError
+from tactful.frames.reading.identifiers import keep_as_written, read_identifiers
 from tactful.frames.reading.nan_checks import drop_flags, find_nan_checks, refuse_nan, select_flags
 from tactful.frames.reading.rows import FileRows
 from tactful.frames.reading.scan import POLARS_FAILURES, one_line_error, scan
@@ -49,8 +50,7 @@ def read_sends(
     """
     rows = _collect(source, rollup)
     times = read_times_us(rows, "time", spec.timezone)
-    user = read_texts(rows, "user")
-    rows.refuse(user.is_null().to_numpy(), "user", "no user", "leave these rows out of the file", show=False)
+    user = read_identifiers(rows, "user", do="leave these rows out of the file")
     local, clock = _local_times(rows, times, spec)
     type_ = _read_types(rows, rollup)
     slot, distance = _nearest_slots(local, spec.actions)
@@ -83,7 +83,8 @@ def _collect(source: str | PathLike[str] | pl.DataFrame | pl.LazyFrame, rollup: 
                 what = f"no column {column!r}; the nearest is {find_nearest(column, file.schema)}"
                 raise LogError(what, file.name, f"set {column_source.key} to what the file has")
         file.check_parts(column_source.columns, column_source.key, optional=role == "scope")
-    file = file.as_text([s.column for role, s in sources.items() if role in ("user", "type", "scope") and s.column])
+    texts = [s.column for role, s in sources.items() if role in ("type", "scope") and s.column]
+    file = keep_as_written(file, texts, [s.column for role, s in sources.items() if role == "user" and s.column])
     checks = find_nan_checks(sources, file.schema)
     selection = [s.expr.alias(role) for role, s in sources.items()]
     try:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from tactful.errors import LogError
+from tactful.frames.reading.identifiers import WRITTEN, compute_beside_text, keep_as_written
 from tactful.frames.reading.nan_checks import (
     ROW_NUMBER,
     NanCheck,
@@ -143,12 +144,12 @@ def collect_rows(spec: LogSpec, scan: Scan, sources: Sources) -> tuple[FileRows,
         ``where`` is no condition on the file's columns, an expression fails, or no row is left.
     """
     labels = {role: source.label for role, source in sources.items()}
-    scan = scan.as_text(_identifier_columns(spec, scan, sources))
+    scan = _keep_text(spec, scan, sources)
     lazy = scan.lazy.with_row_index(ROW_NUMBER, 1)
     decisions = lazy if spec.where is None else lazy.filter(_parse_condition(spec.where, scan))
     condition_checks = _find_condition_checks(spec, scan)
     checks = find_nan_checks(sources, scan.schema)
-    selection = [pl.col(ROW_NUMBER), *(source.expr.alias(role) for role, source in sources.items())]
+    selection = [pl.col(ROW_NUMBER), *(_select(role, source, scan) for role, source in sources.items())]
     try:
         queries = [scan.lazy.select(pl.len()), decisions.select(*selection, *select_flags(checks))]
         queries += [select_nan_rows(lazy, condition_checks)] if condition_checks else []
@@ -220,15 +221,21 @@ def _refuse_nan_behind(rows: pl.LazyFrame, scan: Scan, checks: list[NanCheck]) -
         refuse_nan_rows(select_nan_rows(rows, column_checks).collect(engine="streaming"), scan.name, column_checks)
 
 
-def _identifier_columns(spec: LogSpec, scan: Scan, sources: Sources) -> list[str]:
-    """Columns that hold identifiers and nothing that is computed with; users with a decimal point stay numbers."""
+def _keep_text(spec: LogSpec, scan: Scan, sources: Sources) -> Scan:
+    """The file with its columns of text as they are written; those that expressions compute with are numbers too."""
     texts = {source.column for role, source in sources.items() if _is_text(role) and source.column}
     computed = {c for role, source in sources.items() if not _is_text(role) or source.sql for c in source.columns}
     if spec.where is not None:
-        computed |= set(root_columns(parse_sql(spec.where, "[log] where")))
-    user = sources["user"].column if "user" in sources else ""
-    computed |= {user} if user and scan.schema[user].is_float() else set()
-    return sorted(texts - computed)
+        computed |= set(root_columns(parse_sql(spec.where, "[log] where"))) & set(scan.schema)
+    users = {sources["user"].column} - {""} if "user" in sources else set[str]()
+    return compute_beside_text(keep_as_written(scan, sorted(texts - users), users), scan.schema, sorted(computed))
+
+
+def _select(role: str, source: ColumnSource, scan: Scan) -> pl.Expr:
+    """The values of a role: of a text that is computed with too, those that are written."""
+    written = f"{WRITTEN}{source.column}"
+    is_written = _is_text(role) and source.column and written in scan.schema
+    return pl.col(written).alias(role) if is_written else source.expr.alias(role)
 
 
 def _is_text(role: str) -> bool:

@@ -14,6 +14,7 @@ from tactful.core.segments import Segments
 from tactful.errors import LogError
 from tactful.frames.reading import contract
 from tactful.frames.reading.clock import DecisionTimes, format_iso, rank_within, read_decision_times
+from tactful.frames.reading.identifiers import read_identifiers
 from tactful.frames.reading.maturity import mature_outcome, read_outcome
 from tactful.frames.reading.projection import collect_rows, find_sources
 from tactful.frames.reading.rows import FileRows
@@ -127,11 +128,7 @@ def _read_users(rows: FileRows, spec: LogSpec) -> tuple[I64, list[str]]:
     if "user" not in rows:
         assert spec.columns.roles["user"].column == ROW_AS_USER  # noqa: S101 -- the only way to have no column
         return np.arange(rows.n), [str(i) for i in rows.number.tolist()]
-    if rows["user"].dtype.is_float():
-        do = "store identifiers as whole numbers or as text"
-        raise rows.column_error("user", "holds numbers with a decimal point", do)
-    column = read_texts(rows, "user")
-    rows.refuse(column.is_null().to_numpy(), "user", "no user", contract.FILTER_HINT, show=False)
+    column = read_identifiers(rows, "user", do=contract.FILTER_HINT)
     code, distinct = encode(column)
     return code, distinct.to_list()
 
