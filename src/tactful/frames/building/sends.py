@@ -13,10 +13,11 @@ from tactful.core.arrays import I64
 from tactful.core.segments import is_path
 from tactful.errors import LogError, SpecError
 from tactful.frames.reading.identifiers import keep_as_written, read_identifiers
+from tactful.frames.reading.epochs import refuse_implausible
 from tactful.frames.reading.nan_checks import drop_flags, find_nan_checks, refuse_nan, select_flags
 from tactful.frames.reading.rows import FileRows
 from tactful.frames.reading.scan import POLARS_FAILURES, one_line_error, scan
-from tactful.frames.reading.times import read_times_us
+from tactful.frames.reading.times import read_times, read_times_us
 from tactful.frames.reading.typed_columns import escape_parts, read_numbers, read_texts
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.spec.rollup_spec import RollupSpec
@@ -49,9 +50,11 @@ def read_sends(
         A column is missing, no row, no send, or values that are no users, times or types; with rows and what to do.
     """
     rows = _collect(source, rollup)
-    times = read_times_us(rows, "time", spec.timezone)
+    times, epoch_unit = read_times(rows, "time", spec.timezone)
+    refuse_implausible(rows, "time", times)
     user = read_identifiers(rows, "user", do="leave these rows out of the file")
     local, clock = _local_times(rows, times, spec)
+    clock += f"; times were read as {epoch_unit} since 1970" * bool(epoch_unit)
     type_ = _read_types(rows, rollup)
     slot, distance = _nearest_slots(local, spec.actions)
     length = spec.actions.period_us or 7 * DAY_US

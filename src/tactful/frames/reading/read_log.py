@@ -120,6 +120,7 @@ def _build_log(rows: FileRows, times: DecisionTimes, spec: LogSpec, left_out: tu
         objective=spec.objective,
         limits=spec.limits,
         left_out=left_out,
+        notes=times.notes,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from tactful.core.actions import DAY_US, ORIGIN, ActionSpace
+from tactful.core.actions import DAY_US, ORIGIN, ActionSpace, period_length_us
 from tactful.core.outcomes import KINDS, Kind, Limits, Objective, Outcome
 from tactful.errors import SpecError
 from tactful.frames.spec.expressions import parse_sql
@@ -20,6 +20,7 @@ from tactful.frames.spec.sources import (
 from tactful.frames.spec.timezones import check_timezone, parse_instant_us
 from tactful.frames.spec.toml_tables import (
     read_choice,
+    read_days,
     read_flag,
     read_integer,
     read_list,
@@ -87,8 +88,7 @@ def _parse_period_days(entries: dict[str, Any]) -> float | None:
     if "period_days" not in entries:
         return None
     days = read_number(entries["period_days"], "[actions] period_days")
-    if days * DAY_US < 1:
-        raise SpecError(f"period_days must be positive, found {days:g}", "[actions] period_days", "7 is a week")
+    period_length_us(days)
     return days
 
 
@@ -156,7 +156,7 @@ def _parse_measure(name: str, raw: object, names: tuple[str, ...]) -> Measure:
     outcome = Outcome(
         name=name,
         kind=cast("Kind", read_choice(entries["kind"], KINDS, f"{where} kind")),
-        window_us=round(read_number(entries.get("window_days", 0), f"{where} window_days", minimum=0) * DAY_US),
+        window_us=round(read_days(entries.get("window_days", 0), f"{where} window_days", minimum=0) * DAY_US),
         absorbing=read_flag(entries.get("absorbing", False), f"{where} absorbing"),
         has_trials="trials" in entries,
         range=_parse_range(entries, f"{where} range"),
