@@ -12,8 +12,8 @@ from tactful.core.actions import DAY_US, ActionSpace
 from tactful.core.arrays import I64
 from tactful.core.segments import is_path
 from tactful.errors import LogError, SpecError
-from tactful.frames.reading.identifiers import keep_as_written, read_identifiers
 from tactful.frames.reading.epochs import refuse_implausible
+from tactful.frames.reading.identifiers import keep_as_written, read_identifiers
 from tactful.frames.reading.nan_checks import drop_flags, find_nan_checks, refuse_nan, select_flags
 from tactful.frames.reading.rows import FileRows
 from tactful.frames.reading.scan import POLARS_FAILURES, one_line_error, scan
