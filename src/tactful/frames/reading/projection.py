@@ -60,7 +60,8 @@ def _find_roles(spec: LogSpec, scan: Scan) -> dict[str, ColumnSource]:
     optional = [*OPTIONAL_ROLES]
     if spec.provenance not in ("absent", "estimated"):
         optional += ["propensity", "propensities"]
-    available = [role for role in optional if role in roles or role in scan.schema]
+    canonical = set(scan.schema) - spec.columns.absent
+    available = [role for role in optional if role in roles or role in canonical]
     sources |= {role: roles.get(role, _canonical_source(role)) for role in available}
     return {role: source for role, source in sources.items() if source.column not in (ROW_AS_USER, RANK_AS_PERIOD)}
 
@@ -68,7 +69,8 @@ def _find_roles(spec: LogSpec, scan: Scan) -> dict[str, ColumnSource]:
 def _find_segment(spec: LogSpec, scan: Scan) -> dict[str, ColumnSource]:
     segment = spec.columns.segment
     if not segment:
-        return {"segment": _canonical_source("segment")} if "segment" in scan.schema else {}
+        available = set(scan.schema) - spec.columns.absent
+        return {"segment": _canonical_source("segment")} if "segment" in available else {}
     if spec.columns.is_path:
         return {"segment": segment[0]}
     return {f"segment.{i}": source for i, source in enumerate(segment)}

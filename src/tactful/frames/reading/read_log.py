@@ -93,7 +93,7 @@ def _build_log(rows: FileRows, times: DecisionTimes, spec: LogSpec, left_out: tu
     segment, segments = _read_segments(rows)
     action = contract.read_actions(rows, spec)
     eligible = contract.read_eligible(rows, action, spec.actions.k)
-    propensity, propensities = contract.read_propensities(rows, action, eligible, spec)
+    propensities = contract.read_propensities(rows, action, eligible, spec)
     names = tuple(c[2:] for c in rows.frame.columns if c.startswith("x."))
     return Log(
         actions=spec.actions,
@@ -109,18 +109,18 @@ def _build_log(rows: FileRows, times: DecisionTimes, spec: LogSpec, left_out: tu
         scope=scope,
         outcomes=_read_outcomes(rows, times, spec, group=group, period=period),
         decided_at=times.decided_at,
-        propensity=propensity,
-        propensities=propensities,
+        propensity=propensities.logged,
+        propensities=propensities.vectors,
         eligible=eligible,
         context=_read_context(rows, names),
         context_names=names,
         fallback=_read_coded(rows, "fallback", "", null="") if "fallback" in rows else None,
         as_of=times.as_of,
-        provenance=_resolve_provenance(rows, spec, propensity),
+        provenance=_resolve_provenance(rows, spec, propensities.logged),
         objective=spec.objective,
         limits=spec.limits,
         left_out=left_out,
-        notes=times.notes,
+        notes=(*times.notes, *propensities.notes),
     )
 
 

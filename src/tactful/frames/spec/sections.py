@@ -36,6 +36,7 @@ COLUMN_ROLES = (
     *("user", "period", "decided_at", "arm", "action", "propensity", "propensities", "eligible"),
     *("policy", "fallback", "scope"),
 )
+REQUIRED_ROLES = {"user", "action"}
 ACTION_KEYS = ("slots", "frequencies", "none", "names", "period_days", "origin", "map")
 GRID_KEYS = ("slots", "frequencies", "none")
 BOUND_KEYS = ("sends_per_period", "slot_share")
@@ -95,6 +96,8 @@ def _parse_period_days(entries: dict[str, Any]) -> float | None:
 def parse_columns(raw: object) -> ColumnMap:
     """``[columns]``: a name or an expression for each role; several for ``segment`` and ``context``."""
     entries = read_table(raw, "[columns]", (*COLUMN_ROLES, "segment", "context"))
+    absent = frozenset(role for role in (*COLUMN_ROLES, "segment") if entries.get(role) == "") - REQUIRED_ROLES
+    entries = {role: value for role, value in entries.items() if role not in absent}
     roles = {
         role: ColumnSource.from_spec(entries[role], f"[columns] {role}") for role in COLUMN_ROLES if role in entries
     }
@@ -104,7 +107,7 @@ def parse_columns(raw: object) -> ColumnMap:
             do = f"{ROW_AS_USER} is for user, {RANK_AS_PERIOD} for period"
             raise SpecError(f"{source.column} has no meaning here", source.key, do)
     segment, is_path = _parse_segment(entries)
-    return ColumnMap(roles, segment, is_path, _parse_context(entries))
+    return ColumnMap(roles, segment, is_path, _parse_context(entries), absent)
 
 
 def _parse_segment(entries: dict[str, Any]) -> tuple[tuple[ColumnSource, ...], bool]:
