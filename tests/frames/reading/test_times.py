@@ -218,3 +218,46 @@ def test_other_lengths_of_time_are_those_of_a_calendar() -> None:
     )
     with pytest.raises(SpecError, match="up to 3,652,059"):
         LogSpec.from_dict({"actions": actions, "outcomes": {"x": outcome | {"window_days": 1e9}}})
+
+
+def weekly(timezone: str | None = None, **actions: Any) -> LogSpec:
+    """A spec whose periods follow from times."""
+    log = {} if timezone is None else {"log": {"timezone": timezone}}
+    named = {"names": ["none", "send"], "period_days": 7} | actions
+    return LogSpec.from_dict({"actions": named, "outcomes": {"opened": {"kind": "binary"}}, **log})
+
+
+def test_a_second_decision_of_a_period_is_refused_with_the_period() -> None:
+    with pytest.raises(
+        LogError, match=r"first in period 2943, which begins at 2026-05-28T00:00:00\+00:00, in 1 row"
+    ) as caught:
+        read(["2026-06-01T09:00Z", "2026-06-01T09:00Z", "2026-06-02T09:00Z"], weekly(origin="1970-01-01"))
+    assert "in UTC" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("timezone", "monday", "is_cause"),
+    [
+        ("Europe/Berlin", "2026-06-08T00:30", True),
+        ("Asia/Tokyo", "2026-06-08T08:00", True),
+        ("America/New_York", "2026-06-07T23:00", False),
+        ("Europe/Berlin", "2026-06-03T00:30", False),
+        ("UTC", "2026-06-07T23:59", False),
+    ],
+)
+def test_a_second_decision_hints_at_the_zone_where_that_is_the_cause(
+    timezone: str, monday: str, is_cause: bool
+) -> None:
+    times = ["2026-06-01T12:00", "2026-06-01T12:00", monday]
+    if timezone == "America/New_York":
+        assert read(times, weekly(timezone)).period.tolist() == [2943, 2943, 2944]
+        return
+    with pytest.raises(LogError, match="first in period 2943, which begins at 2026-06-01") as caught:
+        read(times, weekly(timezone))
+    assert (f"different ones in {timezone}" in str(caught.value)) == is_cause
+
+
+def test_a_second_decision_of_a_counted_period_names_it() -> None:
+    frame = pl.DataFrame({"user": ["a"] * 2, "period": [3, 3], "action": ["none"] * 2, "opened": [0, 0]})
+    with pytest.raises(LogError, match=r"first in period 3, in 1 row \(row 2: 3\)"):
+        read_log(frame, spec())

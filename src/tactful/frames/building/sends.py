@@ -22,6 +22,7 @@ from tactful.frames.reading.typed_columns import escape_parts, read_numbers, rea
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.spec.rollup_spec import RollupSpec
 from tactful.frames.spec.sources import ColumnSource
+from tactful.frames.spec.timezones import to_local
 from tactful.frames.spec.toml_tables import find_nearest
 
 MINUTE_US, DAY_MINUTES = 60_000_000, 1440
@@ -138,7 +139,7 @@ def _local_times(rows: FileRows, times: I64, spec: LogSpec) -> tuple[I64, str]:
     if "timezone" in rows:
         return _convert_by_row(rows, times), "local times are those of each event's timezone"
     zone = spec.timezone or "UTC"
-    return _to_local(pl.Series(times), zone).to_numpy(), f"everybody's local time is taken to be that of {zone}"
+    return to_local(pl.Series(times), zone).to_numpy(), f"everybody's local time is taken to be that of {zone}"
 
 
 def _convert_by_row(rows: FileRows, times: I64) -> I64:
@@ -149,16 +150,10 @@ def _convert_by_row(rows: FileRows, times: I64) -> I64:
     for zone in zones.unique():
         in_zone = (zones == zone).to_numpy()
         try:
-            local[in_zone] = _to_local(pl.Series(times[in_zone]), zone).to_numpy()
+            local[in_zone] = to_local(pl.Series(times[in_zone]), zone).to_numpy()
         except pl.exceptions.PolarsError:
             rows.refuse(in_zone, "timezone", "an unknown timezone", "write it as UTC or Europe/Berlin")
     return local
-
-
-def _to_local(times: pl.Series, zone: str) -> pl.Series:
-    """µs of the clock in a zone."""
-    local = times.cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone)
-    return local.dt.replace_time_zone(None).to_physical()
 
 
 def _nearest_slots(local: I64, actions: ActionSpace) -> tuple[I64, I64]:

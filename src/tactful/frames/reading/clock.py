@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import polars as pl
 
 from tactful.core.arrays import I64, Bool
+from tactful.core.instants import is_plausible
 from tactful.errors import LogError, SpecError
 from tactful.frames.reading.epochs import refuse_implausible
 from tactful.frames.reading.rows import FileRows
@@ -15,6 +17,7 @@ from tactful.frames.reading.times import FIRST_YEAR_US, LAST_YEAR_US, read_times
 from tactful.frames.reading.typed_columns import read_integers
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.spec.sources import RANK_AS_PERIOD
+from tactful.frames.spec.timezones import to_local
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,23 @@ def rank_within(group: I64, decided_at: I64 | None) -> I64:
     rank = np.empty(n, np.int64)
     rank[order] = np.arange(n) - start
     return rank
+
+
+def describe_period(period: int, spec: LogSpec) -> str:
+    """A period as messages name it: its index, and when it begins where that is known."""
+    start = _period_starts(np.array([period]), spec)
+    if start is None or not is_plausible(int(start[0])):
+        return f"period {period}"
+    return f"period {period}, which begins at {format_iso(int(start[0]))}"
+
+
+def local_periods(times: DecisionTimes, spec: LogSpec) -> I64 | None:
+    """(n,) periods by the clocks of ``[log] timezone``; None where they are those of UTC, or not known."""
+    length = spec.actions.period_us
+    if times.decided_at is None or length is None or spec.timezone is None:
+        return None
+    local = to_local(pl.Series(times.decided_at), spec.timezone).to_numpy()
+    return (local - spec.actions.origin_us) // length
 
 
 def format_iso(instant_us: int) -> str:

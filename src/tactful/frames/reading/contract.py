@@ -10,6 +10,7 @@ from tactful.core.actions import ActionSpace
 from tactful.core.arrays import F64, I64, Bool
 from tactful.core.log import Coded
 from tactful.frames.reading import rounding
+from tactful.frames.reading.clock import DecisionTimes, describe_period, local_periods
 from tactful.frames.reading.rows import FileRows
 from tactful.frames.reading.typed_columns import encode, read_numbers, read_texts, read_vectors
 from tactful.frames.spec.log_spec import LogSpec
@@ -175,7 +176,7 @@ def _renormalise(rows: FileRows, written: F64) -> tuple[F64, tuple[str, ...]]:
     return vectors, (f"{label}: {count:,} rounded vectors (sums of {sums}) were renormalised to 1",)
 
 
-def check_unique(rows: FileRows, user: I64, scope: Coded, period: I64) -> None:
+def check_unique(rows: FileRows, user: I64, scope: Coded, period: I64, times: DecisionTimes, spec: LogSpec) -> None:
     """Refuse a second decision of one (user, period) within a scope.
 
     Parameters
@@ -184,21 +185,37 @@ def check_unique(rows: FileRows, user: I64, scope: Coded, period: I64) -> None:
         The rows of the file.
     user, scope, period
         (n,) codes of users, scopes, and periods.
+    times, spec
+        When they were made, and the clock of periods, for messages.
 
     Raises
     ------
     LogError
-        Counts the rows that repeat an earlier one.
+        Counts the rows that repeat an earlier one, and names the period of the first.
     """
+    repeated = _find_repeated(user, scope, period)
+    if not repeated.any():
+        return
+    is_derived = "period" not in rows and "decided_at" in rows
+    name = describe_period(int(period[repeated.argmax()]), spec)
+    do = "keep one decision of a (user, period), or map scope to what tells them apart"
+    local = local_periods(times, spec) if is_derived else None
+    if local is not None and not _find_repeated(user, scope, local).any():
+        zone = spec.timezone
+        do = f"periods are cut in UTC, and these decisions are of different ones in {zone}: map [columns] period"
+    role = "decided_at" if is_derived else "period"
+    rows.refuse(repeated, role, f"a second decision of the same (user, period), the first in {name},", do)
+
+
+def _find_repeated(user: I64, scope: Coded, period: I64) -> Bool:
+    """(n,) the rows that repeat the (user, scope, period) of an earlier one."""
     order = np.lexsort((period, scope.code, user))
-    repeated = np.zeros(rows.n, np.bool_)
-    equals_previous = np.ones(rows.n - 1, np.bool_)
+    repeated = np.zeros(user.size, np.bool_)
+    equals_previous = np.ones(user.size - 1, np.bool_)
     for key in (user, scope.code, period):
         equals_previous &= np.diff(key[order]) == 0
     repeated[order[1:][equals_previous]] = True
-    role = "period" if "period" in rows or "decided_at" not in rows else "decided_at"
-    do = "keep one decision of a (user, period), or map scope to what tells them apart"
-    rows.refuse(repeated, role, "a second decision of the same (user, period)", do)
+    return repeated
 
 
 def check_absorbed(rows: FileRows, event: Bool, group: I64, time: I64, *, window: int, outcome: str) -> None:

@@ -89,7 +89,7 @@ def _build_log(rows: FileRows, times: DecisionTimes, spec: LogSpec, left_out: tu
     scope = _read_coded(rows, "scope", "", null="")
     group = user * len(scope.names) + scope.code
     period = rank_within(group, times.decided_at) if times.period is None else times.period
-    contract.check_unique(rows, user, scope, period)
+    contract.check_unique(rows, user, scope, period, times, spec)
     segment, segments = _read_segments(rows)
     action = contract.read_actions(rows, spec)
     eligible = contract.read_eligible(rows, action, spec.actions.k)
