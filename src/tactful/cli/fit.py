@@ -13,7 +13,7 @@ from tactful.cli import console as show
 from tactful.cli.beside import Beside, check_store
 from tactful.cli.explorer_options import NAMES as EXPLORERS
 from tactful.cli.explorer_options import explorer_of
-from tactful.cli.models import MODELS, model_of, remarks, warnings
+from tactful.cli.models import MODELS, announce_size, model_of, remarks, warnings
 from tactful.cli.options import Json, Log, Seed, Spec, Tracking
 from tactful.cli.record import record_fit
 from tactful.core.files import check_output
@@ -91,6 +91,7 @@ def fit(
     )
     chosen_model = model_of(model, half_life, pooled=pooled, action_features=action_features)
     parsed = LogSpec.from_toml(spec)
+    announce_size(model, "--model", parsed.actions.k)
     check_output("--out", out / NAME, log, spec)
     check_store(tracking_uri)
     with show.working("reading", json):

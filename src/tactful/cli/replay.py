@@ -11,6 +11,7 @@ import typer
 
 from tactful.cli import console as show
 from tactful.cli.beside import Beside
+from tactful.cli.models import announce_size
 from tactful.cli.options import Json, Log, Seed, Spec
 from tactful.core.files import check_folder, check_output
 from tactful.errors import SpecError
@@ -67,6 +68,7 @@ def replay(
     if half_life is not None and not 0 < half_life < math.inf:
         raise SpecError(f"a half-life of {half_life} days", "--half-life", "choose a positive number of days")
     parsed = LogSpec.from_toml(spec)
+    announce_size(learner, "--learner", parsed.actions.k)
     if figures is not None:
         check_folder("--figures", figures)
         check_output("--figures", figures / FIGURE, log, spec)

@@ -12,6 +12,7 @@ from tactful.cli import estimate_table as estimates
 from tactful.cli.beside import Beside
 from tactful.cli.evaluate import POLICY
 from tactful.cli.fit import MODELS
+from tactful.cli.models import announce_size
 from tactful.cli.options import Json, Log, Seed, Spec
 from tactful.core.files import check_output, replacing
 from tactful.core.log import Log as Decisions
@@ -62,6 +63,7 @@ def report(
     if model not in MODELS:
         raise SpecError(f"unknown model {model!r}", "--model", f"choose one of {', '.join(MODELS)}")
     parsed = LogSpec.from_toml(spec)
+    announce_size(model, "--model", parsed.actions.k)
     check_output("--out", out, log, spec, policy, baseline)
     if not out.parent.is_dir():
         raise SpecError("no such folder", str(out.parent), "make it, or name another --out")
