@@ -13,6 +13,7 @@ import polars as pl
 from tactful.core.events import EVENT_KINDS
 from tactful.core.instants import EARLIEST_US, LATEST_US
 from tactful.errors import LogError
+from tactful.frames.forks import refuse_forked
 from tactful.frames.reading.epochs import explain_implausible, read_epochs_us
 from tactful.frames.reading.identifiers import keep_as_written, read_identifiers
 from tactful.frames.reading.rows import FileRows
@@ -44,6 +45,7 @@ def read_events(*sources: str | PathLike[str] | pl.DataFrame) -> pl.DataFrame:
     >>> read_events(frame).select("kind", "user", "at_us", "body").row(0)
     ('send', 'ada', 1793606400000000, '{}')
     """
+    refuse_forked()
     files = [scan(source) for source in sources]
     for file in files:
         file.check_parts(file.conflicts.clashes)
@@ -64,6 +66,7 @@ def events_of(rows: Iterable[Any]) -> pl.DataFrame:
     >>> events_of([Row(seq=1, event=event)]).row(0)
     (1, 'e1', 'send', 'ada', 10, None, '', '{}')
     """
+    refuse_forked()
     columns: dict[str, list[Any]] = {name: [] for name in ("seq", *EVENT_KEYS, "body")}
     for row in rows:
         event = row.event

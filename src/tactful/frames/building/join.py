@@ -13,6 +13,7 @@ from tactful.core.outcomes import Outcome
 from tactful.errors import LogError, NothingToSayError, SpecError
 from tactful.frames.building.attribution import attribute, count_dropped
 from tactful.frames.building.event_frames import EVENT_KEYS, flatten
+from tactful.frames.forks import refuse_forked
 from tactful.frames.reading.epochs import explain_implausible
 from tactful.frames.spec.log_spec import LogSpec
 
@@ -123,6 +124,7 @@ def join(events: pl.DataFrame, spec: LogSpec, *, as_of_us: int | None = None, sk
     >>> joined.table.select("user", "period", "action", "opened").row(0), joined.dropped
     (('ada', 2965, 'send', 1.0), {'no decision before it': 1})
     """
+    refuse_forked()
     for outcome in spec.outcomes.values():
         if not outcome.window_us:
             raise SpecError("no window to attribute events in", f"[outcomes] {outcome.name}", "set window_days")

@@ -12,6 +12,7 @@ from tactful.core.draw import user_keys
 from tactful.core.log import Coded, Log, Measured, Provenance
 from tactful.core.segments import Segments
 from tactful.errors import LogError
+from tactful.frames.forks import refuse_forked
 from tactful.frames.reading import contract
 from tactful.frames.reading.clock import DecisionTimes, format_iso, rank_within, read_decision_times
 from tactful.frames.reading.identifiers import read_identifiers
@@ -58,6 +59,7 @@ def read_log(source: str | PathLike[str] | pl.DataFrame | pl.LazyFrame, spec: Lo
     >>> log.n, log.users, log.provenance
     (2, 1, 'absent')
     """
+    refuse_forked()
     file = scan(source)
     rows, filtered = collect_rows(spec, file, find_sources(spec, file))
     left_out = () if spec.where is None else ((f"where: {spec.where}", filtered),)
