@@ -110,14 +110,18 @@ COVERED = {
         "frames/reading/scan.py",
         "frames/write.py",
     ),
-    "frames/reading/test_times.py": ("core/instants.py", "frames/reading/epochs.py"),
+    "frames/reading/test_times.py": (
+        "core/instants.py",
+        "frames/reading/epochs.py",
+        "frames/spec/timezones.py",
+    ),
     "frames/spec/test_log_spec.py": (
         "frames/spec/expressions.py",
         "frames/spec/sections.py",
         "frames/spec/sources.py",
         "frames/spec/toml_tables.py",
     ),
-    "frames/test_decisions.py": ("frames/user_keys.py",),
+    "frames/test_decisions.py": ("frames/user_keys.py", "frames/user_rows.py"),
     "frames/test_partitions.py": ("frames/simulated_log.py",),
     "journal/test_journal.py": (
         "journal/event.py",

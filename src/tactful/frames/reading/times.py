@@ -14,6 +14,7 @@ from tactful.frames.spec.timezones import to_utc
 
 # BigQuery writes UTC after a space; Postgres +00, SQL Server +00:00 after a space.
 UTC_PATTERN = r"\s*(?:UTC|GMT)$"
+SPACED_OFFSET_PATTERN = r"\s+([zZ]|[+-]\d{2}(?::?\d{2})?)$"
 OFFSET_PATTERN = r"\d{2}:\d{2}.*(?:[zZ]|[+-]\d{2}(?::?\d{2})?)$"
 # Years 1 to 9999: what a calendar can print.
 FIRST_YEAR_US, LAST_YEAR_US = -62_135_596_800_000_000, 253_402_300_799_999_999
@@ -83,12 +84,22 @@ def read_times(rows: FileRows, role: str, timezone: str | None) -> Times:
 def parse_texts(column: pl.Series) -> ParsedTexts:
     """Texts of times: ISO 8601 with ``T`` or a space, an offset, ``UTC`` or neither; or numbers since 1970."""
     text = column.str.strip_chars().str.replace(r"^(\d{4}-\d{2}-\d{2})[ t]\s*", "${1}T")
-    text = text.str.replace(UTC_PATTERN, "Z").str.replace(r"\s+([zZ]|[+-]\d{2}(?::?\d{2})?)$", "${1}")
+    instants, naive = _parse_iso(text)
+    epochs = pl.repeat(None, text.len(), dtype=pl.String, eager=True)
+    remainder = text.set(instants.is_not_null() | naive.is_not_null(), None)
+    if remainder.null_count() == text.len():
+        return ParsedTexts(instants, naive, epochs)
+    # Rarer forms are looked for only where the usual ones do not fit.
+    retried, _ = _parse_iso(remainder.str.replace(UTC_PATTERN, "Z").str.replace(SPACED_OFFSET_PATTERN, "${1}"))
+    epochs = remainder.set(~remainder.str.contains(EPOCH_PATTERN), None)
+    return ParsedTexts(instants.zip_with(instants.is_not_null(), retried), naive, epochs)
+
+
+def _parse_iso(text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """µs UTC of ISO texts with an offset, and times of those without; null elsewhere."""
     has_offset = text.str.contains(OFFSET_PATTERN)
-    is_epoch = text.str.contains(EPOCH_PATTERN)
-    naive = _parse_formats(text.set(has_offset | is_epoch, None), NAIVE_FORMATS, None)
-    instants = _parse_formats(text.set(~has_offset, None), ZONED_FORMATS, "UTC").to_physical()
-    return ParsedTexts(instants, naive, text.set(~is_epoch, None))
+    naive = _parse_formats(text.set(has_offset, None), NAIVE_FORMATS, None)
+    return _parse_formats(text.set(~has_offset, None), ZONED_FORMATS, "UTC").to_physical(), naive
 
 
 def _read_texts(rows: FileRows, role: str, timezone: str | None) -> tuple[pl.Series, str]:
