@@ -163,7 +163,7 @@ def _write(frame: pl.DataFrame, path: Path, name: str) -> None:
         frame = frame.with_columns(pl.col("decided_at").dt.strftime(TIME_FORMAT))
     raw = BytesIO()
     if name.endswith(CSV_SUFFIXES):
-        frame.write_csv(raw)
+        frame.write_csv(raw, separator="\t" if ".tsv" in name[-7:] else ",")
     else:
         frame.write_ndjson(raw)
     # Without a time of writing in the header, equal logs give equal files.

@@ -12,13 +12,14 @@ from pathlib import Path
 import polars as pl
 
 from tactful.errors import LogError
+from tactful.frames.reading.csv_dialect import CsvDialect, detect_dialect
 from tactful.frames.reading.folders import PARQUET_SUFFIXES, list_parquet_files, read_key_types
 from tactful.frames.reading.part_types import PartConflicts, merge_parts, read_parts
 from tactful.frames.spec.expressions import first_line
 
 CHECK_HINT = "check that the file is whole and of the kind its name says, and that the types fit the spec"
 POLARS_FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError)
-CSV_SUFFIXES = (".csv", ".csv.gz")
+CSV_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 NDJSON_SUFFIXES = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
 FILE_SUFFIXES = (*PARQUET_SUFFIXES, *CSV_SUFFIXES, *NDJSON_SUFFIXES)
 
@@ -35,6 +36,8 @@ class Scan:
     """The types of its columns."""
     csv: Path | None = None
     """The path where it is CSV, whose types are guessed."""
+    dialect: CsvDialect = field(default_factory=CsvDialect)
+    """How it is written, where it is CSV."""
     conflicts: PartConflicts = field(default_factory=PartConflicts)
     """What the parts of a folder do not have in common."""
 
@@ -43,7 +46,7 @@ class Scan:
         schema = pl.Schema({**self.schema, **{c: pl.String() for c in columns}})
         if self.csv is None or schema == self.schema:
             return self
-        return replace(self, lazy=pl.scan_csv(self.csv, schema=schema, glob=False), schema=schema)
+        return replace(self, lazy=_scan_csv(self.csv, self.dialect, schema), schema=schema)
 
     def check_parts(self, columns: Iterable[str], key: str = "", *, optional: bool = False) -> None:
         """Refuse columns that the parts of a folder do not have in common.
@@ -90,9 +93,12 @@ def scan(source: str | PathLike[str] | pl.DataFrame | pl.LazyFrame) -> Scan:
     with errors_in_one_line(str(path)):
         if path.is_dir():
             return _scan_folder(path)
+        if path.name.lower().endswith(CSV_SUFFIXES) and path.stat().st_size:
+            dialect = detect_dialect(path)
+            lazy = _scan_csv(path, dialect)
+            return Scan(str(path), lazy, lazy.collect_schema(), path, dialect)
         lazy = _open_lazily(path)
-        schema = lazy.collect_schema()
-        return Scan(str(path), lazy, schema, path if path.name.lower().endswith(CSV_SUFFIXES) else None)
+        return Scan(str(path), lazy, lazy.collect_schema())
 
 
 def _scan_folder(folder: Path) -> Scan:
@@ -104,6 +110,19 @@ def _scan_folder(folder: Path) -> Scan:
     return Scan(str(folder), lazy, schema, conflicts=conflicts)
 
 
+def _scan_csv(path: Path, dialect: CsvDialect, schema: pl.Schema | None = None) -> pl.LazyFrame:
+    """The lazy frame of a CSV file; ``schema`` gives the types of its columns where they are known."""
+    # Types are inferred from the whole file: a late odd value is then text that can be named, not a crash.
+    return pl.scan_csv(
+        path,
+        schema=schema,
+        infer_schema_length=None if schema is None else 0,
+        glob=False,
+        separator=dialect.separator,
+        decimal_comma=dialect.decimal_comma,
+    )
+
+
 def _open_lazily(path: Path) -> pl.LazyFrame:
     """The lazy frame of a file, by its extension."""
     name = path.name.lower()
@@ -111,9 +130,6 @@ def _open_lazily(path: Path) -> pl.LazyFrame:
         raise LogError("the file is empty", str(path), "write the log again")
     if name.endswith(PARQUET_SUFFIXES):
         return pl.scan_parquet(path, glob=False)
-    if name.endswith(CSV_SUFFIXES):
-        # Types are inferred from the whole file: a late odd value is then text that can be named, not a crash.
-        return pl.scan_csv(path, infer_schema_length=None, glob=False)
     if name.endswith(NDJSON_SUFFIXES):
         return pl.scan_ndjson(escape(str(path)), infer_schema_length=None)
     raise LogError("unknown kind of file", str(path), f"use one of {', '.join(FILE_SUFFIXES)}")

@@ -24,7 +24,7 @@ def load_toml(path: str | Path) -> dict[str, Any]:
         The file cannot be read, or is no TOML; the message has the line and the column.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise SpecError("no such file", str(path), "give the path of a spec, or write one with tactful init") from None
     except OSError as error:
