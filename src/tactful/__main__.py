@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
+from tactful.cli.interrupts import leave_at_interrupts, raise_interrupts
 from tactful.errors import missing_extra, missing_library
 
 
@@ -16,6 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments
         The words after ``tactful``; those of this process by default.
     """
+    leave_at_interrupts()
     try:
         import_module("tactful.cli.main").main(arguments)
     except ModuleNotFoundError as error:
@@ -25,6 +27,8 @@ def main(arguments: list[str] | None = None) -> None:
         refusal = missing_extra(extra, "this command")
         print(f"tactful: {refusal}", file=sys.stderr)  # noqa: T201 -- typer may be what is missing
         sys.exit(refusal.exit_code)
+    finally:
+        raise_interrupts()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,12 @@ COVERED = {
     ),
     "batch/test_best_action_pmf.py": ("batch/pmf.py",),
     "batch/test_user_keys.py": ("batch/keys.py",),
+    "cli/test_answer_first.py": (
+        "cli/beside.py",
+        "tracking/experiments.py",
+        "tracking/patience.py",
+        "tracking/store.py",
+    ),
     "cli/test_commands.py": (
         "cli/check.py",
         "cli/console.py",
@@ -96,25 +102,26 @@ COVERED = {
         "frames/reading/maturity.py",
         "frames/reading/projection.py",
         "frames/reading/rows.py",
-        "frames/reading/times.py",
         "frames/reading/typed_columns.py",
     ),
+    "frames/reading/test_folders.py": ("frames/reading/part_types.py",),
     "frames/reading/test_read_log.py": (
         "frames/reading/clock.py",
         "frames/reading/scan.py",
         "frames/write.py",
     ),
+    "frames/reading/test_times.py": (
+        "core/instants.py",
+        "frames/reading/epochs.py",
+        "frames/spec/timezones.py",
+    ),
     "frames/spec/test_log_spec.py": (
         "frames/spec/expressions.py",
         "frames/spec/sections.py",
         "frames/spec/sources.py",
-        "frames/spec/timezones.py",
         "frames/spec/toml_tables.py",
     ),
-    "frames/test_decisions.py": (
-        "frames/user_keys.py",
-        "frames/user_rows.py",
-    ),
+    "frames/test_decisions.py": ("frames/user_keys.py", "frames/user_rows.py"),
     "frames/test_partitions.py": ("frames/simulated_log.py",),
     "journal/test_journal.py": (
         "journal/event.py",

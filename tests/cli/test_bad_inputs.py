@@ -224,10 +224,10 @@ POLICIES = [
 ]
 DECISIONS = [
     m("users-column", DECIDE, "no column 'user'", "id", before=users(user=None, id=[1, 2])),
-    m("users-null", DECIDE, "'user' has no value", "1 rows", "row 2", before=users(user=["a", None])),
-    m("users-empty-id", DECIDE, "'user' has no value", "row 1", before=users(user=["", "b"])),
-    m("users-repeated", DECIDE, "'user' is repeated", "row 1, 2", before=users(user=["a", "a"])),
-    m("users-float", DECIDE, "Float64", "cast it to text", before=users(user=[1.0, 2.0])),
+    m("users-null", DECIDE, "'user'", "no user", "1 row", "row 2", before=users(user=["a", None])),
+    m("users-empty-id", DECIDE, "'user'", "no user", "row 1", before=users(user=["", "b"])),
+    m("users-repeated", DECIDE, "'user'", "repeated", "rows 1: 'a', 2: 'a'", before=users(user=["a", "a"])),
+    m("users-float", DECIDE, "'user'", "decimal point", "as text", before=users(user=[1.0, 2.0])),
     m("users-segment", DECIDE, "not a path: 'ios//new'", before=users(segment=["ios//new", "web"])),
     m("mask-length", DECIDE, "not a list of 26 booleans", before=users(eligible=[[True], [True]])),
     m("mask-ragged", DECIDE, "not a list of 26 booleans", before=users(eligible=[MASK[0], [True]])),

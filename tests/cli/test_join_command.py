@@ -8,6 +8,7 @@ import pytest
 
 import tactful as tt
 from tactful.cli.main import main
+from tactful.core.actions import time_us
 from tactful.journal.event import Event
 from tactful.journal.journal import Journal
 
@@ -21,6 +22,7 @@ opened = { kind = "binary", window_days = 2, null = "immature" }
 opened = 1.0
 """
 DAY = 86_400_000_000
+START = time_us("2026-11-02", "")
 BODY = {"segment": "ios", "action": "send", "propensity": 0.5, "policy": "p1"}
 
 
@@ -28,9 +30,9 @@ BODY = {"segment": "ios", "action": "send", "propensity": 0.5, "policy": "p1"}
 def folder(tmp_path):
     (tmp_path / "spec.toml").write_text(SPEC)
     with Journal(tmp_path / "journal.db") as journal:
-        journal.record(*(Event(f"d{i}", "decision", f"u{i}", i, period=0, body=BODY) for i in range(20)))
-        journal.record(*(Event(f"o{i}", "outcome", f"u{i}", DAY, body={"name": "opened"}) for i in range(5)))
-        journal.record(Event("late", "outcome", "u7", 3 * DAY, body={"name": "opened"}))
+        journal.record(*(Event(f"d{i}", "decision", f"u{i}", START + i, period=0, body=BODY) for i in range(20)))
+        journal.record(*(Event(f"o{i}", "outcome", f"u{i}", START + DAY, body={"name": "opened"}) for i in range(5)))
+        journal.record(Event("late", "outcome", "u7", START + 3 * DAY, body={"name": "opened"}))
     return tmp_path
 
 

@@ -256,7 +256,30 @@ TIMES = [
     ),
     data("time-date", {"decided_at": [date(2026, 10, 5)] * ROWS}, "'decided_at'", "offset", "6 rows"),
     data("time-null", at("decided_at", (3, None)), "'decided_at'", "no time", "1 row", "row 3"),
-    data("time-epoch", {"decided_at": [1_760_000_000] * ROWS}, "'decided_at'", "Int64", "CAST"),
+    data("time-epoch", {"decided_at": [20_260_601] * ROWS}, "'decided_at'", "s, ms, µs or ns since 1970", "6 rows"),
+    data(
+        "time-epoch-mixed",
+        {"decided_at": [1_780_304_400 + i for i in range(5)] + [1_780_304_400_000]},
+        "'decided_at'",
+        "in seconds since 1970",
+        "1 row",
+        "row 6: 1780304400000",
+    ),
+    data(
+        "time-too-late",
+        {"decided_at": [t * 1_780_304_400_000 for t in range(1, 7)]},
+        "(decided_at)",
+        "milliseconds taken for seconds",
+        "6 rows",
+        spec=swap(
+            (
+                "[columns]",
+                '[columns]\ndecided_at = { expr = "CAST(decided_at * 1000000 AS TIMESTAMP)" }',
+            )
+        )
+        + 'timezone = "UTC"\n',
+    ),
+    data("time-boolean", {"decided_at": [True] * ROWS}, "'decided_at'", "Boolean", "since 1970"),
     data(
         "time-text",
         {"decided_at": [t.isoformat() + "Z" for t in NAIVE[:5]] + ["yesterday"]},

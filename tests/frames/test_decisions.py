@@ -142,7 +142,7 @@ def test_refusals():
     refused = {
         "no column 'user'": (LogError, pl.DataFrame({"id": [1]})),
         "no users": (LogError, pl.DataFrame({"user": []}, schema={"user": pl.String})),
-        "is repeated in 2 rows": (LogError, pl.DataFrame({"user": ["a", "b", "a"]})),
+        "repeated in 2 rows": (LogError, pl.DataFrame({"user": ["a", "b", "a"]})),
         "no eligible action": (PolicyError, pl.DataFrame({"user": ["a"], "eligible": [[False] * GRID.k]})),
         "list of 5 booleans": (LogError, pl.DataFrame({"user": ["a"], "eligible": [[True]]})),
     }

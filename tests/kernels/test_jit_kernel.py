@@ -99,6 +99,7 @@ def test_what_is_read_only_is_not_written():
 
 @compiled
 def test_the_cache_is_named_by_the_sources(tmp_path, monkeypatch):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     folder = Path(jit._cache_folder())
     assert folder.is_dir()
@@ -111,6 +112,57 @@ def test_the_cache_is_named_by_the_sources(tmp_path, monkeypatch):
 
 
 def test_no_cache_where_none_can_be_written(tmp_path, monkeypatch):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     (tmp_path / "tactful").write_text("a file where a folder should be")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert jit._cache_folder() is None
+
+
+def homeless(monkeypatch, **variables):
+    """The cache's folder of a user without an entry in the list of users, with these variables alone."""
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr("os.getuid", lambda: 12345)
+    folder = jit._cache_folder()
+    return None if folder is None else Path(folder)
+
+
+def test_nobody_needs_a_home(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert homeless(monkeypatch) is None
+    assert homeless(monkeypatch, HOME="") is None
+    assert homeless(monkeypatch, HOME="/dev/null") is None
+    assert list(tmp_path.iterdir()) == []
+    assert homeless(monkeypatch, HOME=tmp_path).parent == tmp_path / ".cache" / "tactful"
+
+
+def test_the_folder_that_numba_is_told_comes_first(monkeypatch, tmp_path):
+    folder = homeless(monkeypatch, NUMBA_CACHE_DIR=tmp_path / "numba", XDG_CACHE_HOME=tmp_path, HOME="/dev/null")
+    assert folder.parent == tmp_path / "numba"
+    assert folder.name.startswith("tactful-")
+    assert homeless(monkeypatch, NUMBA_CACHE_DIR=tmp_path, HOME="/dev/null").parent == tmp_path
+    monkeypatch.chdir(tmp_path)
+    assert homeless(monkeypatch, NUMBA_CACHE_DIR="relative").parent == tmp_path / "relative"
+    elsewhere = homeless(monkeypatch, NUMBA_CACHE_DIR="/dev/null/x", XDG_CACHE_HOME=tmp_path)
+    assert elsewhere.parent == tmp_path / "tactful"
+
+
+@compiled
+def test_a_cache_that_is_full_is_done_without(monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(jit, "_CACHE", str(tmp_path))
+    doubled = kernel(F64_1, OUT_F64_1)(double)
+    monkeypatch.setattr("numba.core.caching.FunctionCache.save_overload", full)
+    out = np.empty(2)
+    doubled(np.array([1.0, 2.0]), out)
+    assert out.tolist() == [2.0, 4.0]
+
+
+def double(x, out):
+    """2 x."""
+    for i in range(x.size):
+        out[i] = 2 * x[i]

@@ -100,6 +100,23 @@ def test_nothing_is_sent_to_who_has_withdrawn_consent(client):
     assert ask(client, "/decide", user="u9", period=2960).json()["journaled"] is True
 
 
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        ("1970-01-21T14:31:44Z", "outside 1990 to 2100"),
+        ("1970-01-21T14:31:44Z", "milliseconds taken for microseconds"),
+        ("2100-01-01T00:00:00Z", "outside 1990 to 2100"),
+        ("0001-01-01T00:00:00Z", "outside 1990 to 2100"),
+        ("2099-01-01T00:00:00Z", "ahead of the clock"),
+    ],
+)
+def test_events_at_times_that_cannot_be_meant_are_refused(client, at, says):
+    refused = ask(client, "/outcomes", events=[{"id": "e1", "kind": "send", "user": "u1", "at": at}])
+    assert refused.status_code == 422
+    assert says in refused.json()["error"]
+    assert "\n" not in refused.json()["error"]
+
+
 def test_outcomes_may_be_posted_twice(client):
     event = {"id": "o1", "user": "u1", "at": "2026-09-24T18:00:00+02:00", "name": "opened", "value": 1}
     other = {"id": "s1", "kind": "send", "user": "u1", "at": "2026-09-24T18:00:00Z", "channel": "push"}

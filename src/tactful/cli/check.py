@@ -9,7 +9,10 @@ from typing import Annotated
 import typer
 
 from tactful.cli import console as show
+from tactful.cli.beside import Beside
 from tactful.cli.options import Json, Log, Spec
+from tactful.core.files import check_folder, check_output
+from tactful.core.log import Log as Decisions
 from tactful.diagnostics.check import Check
 from tactful.diagnostics.check import check as examine
 from tactful.diagnostics.support import Support
@@ -20,6 +23,7 @@ from tactful.models.files import load
 from tactful.report.overlap_figure import overlap_figure
 
 MOST = 30
+FIGURE = "overlap.png"
 
 
 def register(app: typer.Typer) -> None:
@@ -45,17 +49,26 @@ def check(
     """
     shares = None if arms is None else _shares(arms)
     fitted = None if posterior is None else load(posterior)
+    if figures is not None:
+        check_folder("--figures", figures)
+        check_output("--figures", figures / FIGURE, log, spec, *([] if posterior is None else [posterior]))
     with show.working("reading", json):
         rows = read_log(log, LogSpec.from_toml(spec))
     with show.working("checking", json):
         found = examine(rows, posterior=fitted, arms=shares)
+    beside = Beside()
+    if not json:
+        _print(found)
     if figures is not None:
-        figures.mkdir(parents=True, exist_ok=True)
-        overlap_figure(figures / "overlap.png", rows)
+        beside.keep(f"the figure {FIGURE}", lambda: _draw(figures, rows), needed=True)
     if json:
-        show.emit(found.to_json())
-        return
-    _print(found)
+        show.emit(found.to_json() | beside.to_json())
+    beside.close()
+
+
+def _draw(folder: Path, rows: Decisions) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    overlap_figure(folder / FIGURE, rows)
 
 
 def _print(found: Check) -> None:

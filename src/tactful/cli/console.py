@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -23,8 +24,13 @@ def out() -> Console:
 
 
 def emit(plain: Mapping[str, Any]) -> None:
-    """Print one JSON document."""
-    print(json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False))  # noqa: T201
+    """Print one JSON document, in escapes where stdout cannot take its characters as they are."""
+    text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(plain, indent=1, allow_nan=False)
+    print(text)  # noqa: T201
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> None:
@@ -43,6 +49,11 @@ def line(text: str = "") -> None:
     """Print one line, wrapped where there is a terminal: a file or a pipe gets it whole."""
     console = out()
     console.print(text, soft_wrap=not console.is_terminal)
+
+
+def complain(text: str) -> None:
+    """Say one line on stderr."""
+    print(f"tactful: {' '.join(text.split())}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def number(x: float | None, digits: int = 4) -> str:

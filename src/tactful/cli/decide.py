@@ -10,6 +10,7 @@ import typer
 
 from tactful.cli import console as show
 from tactful.cli.options import Json
+from tactful.core.files import check_output
 from tactful.frames.decisions import decide as choose
 from tactful.frames.decisions import write_decisions
 from tactful.policies.artifact import load
@@ -35,6 +36,7 @@ def decide(
 
     Example: tactful decide users.csv --policy policy --period 2959 --out decisions.parquet
     """
+    check_output("--out", out, users, policy)
     loaded = load(policy)
     with show.working("deciding", json):
         decisions = choose(loaded, users, period, at=at, vectors=vectors)

@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from tactful.cli import console as show
+from tactful.cli.beside import Beside, check_store
 from tactful.cli.estimate_table import with_value
 from tactful.cli.options import Json, Seed
 from tactful.cli.record import draw_cadences, leaf_nodes, record_whole
@@ -75,7 +76,7 @@ class Demo(NamedTuple):
     certainty: float
     decisions: int
     period: int
-    run: str
+    run: str | None
     seconds: float
 
 
@@ -91,14 +92,17 @@ def demo(
 
     Example: tactful demo --out demo
     """
-    made = run(out, users, periods, seed, tracking_uri or default_uri(out), json)
+    check_store(tracking_uri)
+    beside = Beside()
+    made = run(out, users, periods, seed, tracking_uri or default_uri(out), beside, json)
     if json:
-        show.emit(_plain(out, made))
+        show.emit(_plain(out, made) | beside.to_json())
     else:
         _print(out, made)
+    beside.close()
 
 
-def run(out: Path, users: int, periods: int, seed: int, uri: str, quiet: bool = False) -> Demo:
+def run(out: Path, users: int, periods: int, seed: int, uri: str, beside: Beside, quiet: bool = False) -> Demo:
     """Everything that the demo does; each step is one public call."""
     start = time.perf_counter()
     if out.exists() and not out.is_dir():
@@ -125,10 +129,13 @@ def run(out: Path, users: int, periods: int, seed: int, uri: str, quiet: bool = 
         period = int(log.period.max()) + 1
         decisions = decide(policy, users_of(log), period)
         write_decisions(decisions, out / "decisions.parquet")
-        draw_cadences(policy, out / "cadence.png", _figures(posterior, policy))
+        figure = out / "cadence.png"
+        beside.keep(
+            "the figure cadence.png", lambda: draw_cadences(policy, figure, _figures(posterior, policy)), needed=True
+        )
     with show.working("recording in MLflow", quiet):
         options = {"model": "hierarchical", "users_simulated": users, "periods": periods, "seed": seed}
-        recorded = record_whole(uri, log, policy, out / "policy", result, options)
+        recorded = beside.record(uri, lambda: record_whole(uri, log, policy, out / "policy", result, options))
     seconds = time.perf_counter() - start
     return Demo(
         log, found, posterior, policy, result, truth, later, certainty, decisions.height, period, recorded, seconds
@@ -264,7 +271,8 @@ def _print(out: Path, made: Demo) -> None:
     for note in result.notes:
         show.line(f"note: {note}")
     show.line()
-    show.line(f"{out} holds log.parquet, spec.toml, policy/, cadence.png, mlflow.db (run {made.run})")
+    recorded = f", mlflow.db (run {made.run})" if made.run else ""
+    show.line(f"{out} holds log.parquet, spec.toml, policy/, cadence.png{recorded}")
     show.line(
         f"and decisions.parquet ({made.decisions:,} users, period {made.period}); it took {made.seconds:.0f} s. Next:"
     )

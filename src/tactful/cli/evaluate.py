@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,18 +11,21 @@ import typer
 
 from tactful.cli import console as show
 from tactful.cli import estimate_table as estimates
+from tactful.cli.beside import Beside, check_store
 from tactful.cli.fit import MODELS
 from tactful.cli.options import Json, Log, Spec, Tracking
 from tactful.cli.record import record_evaluation
+from tactful.core.files import check_folder, check_output
+from tactful.core.lineage import Lineage
 from tactful.errors import SpecError
 from tactful.evaluation.action_groups import PARTS_OF_DAY, Banding
 from tactful.evaluation.analysis_set import check_askable
 from tactful.evaluation.estimator_registry import DEFAULT, ESTIMATORS, check_names
 from tactful.evaluation.evaluate import evaluate as estimate
-from tactful.evaluation.target_policies import LoggingPolicy, resolve
+from tactful.evaluation.target_policies import LoggingPolicy, TargetPolicy, resolve
 from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
-from tactful.promotion.ledger import enter_look, ledger_path
+from tactful.promotion.ledger import check_ledger, enter_look, ledger_path
 
 POLICY = "A policy's folder, uniform, logging (weights 1) or always:ACTION."
 
@@ -76,6 +81,15 @@ def evaluate(
     names = tuple(ESTIMATORS) if estimators == "all" else check_names(tuple(estimators.split(",")))
     parsed = LogSpec.from_toml(spec)
     target, base = resolve(policy, parsed.actions), resolve(baseline, parsed.actions)
+    if figures is not None:
+        check_folder("--figures", figures)
+    for option, place in (("--ledger", ledger), ("--figures", figures)):
+        if place is not None:
+            check_output(option, place, log, spec, policy, baseline)
+    book, holdouts = ledger or ledger_path(log), list(_holdouts(target, base))
+    if holdouts:
+        check_ledger(book)
+    check_store(tracking_uri)
     with show.working("reading", json):
         rows = read_log(log, parsed)
     check_askable(rows)
@@ -92,21 +106,34 @@ def evaluate(
             horizon=horizon,
             state=state.split(",") if state else None,
         )
+    beside = Beside()
     if "in-sample" not in {e.verdict for e in result.estimates}:
-        for side in (target, base):
-            if not isinstance(side, LoggingPolicy) and side.lineage and side.lineage.split_share:
-                enter_look(ledger or ledger_path(log), side.lineage, {"command": "evaluate", "policy": side.version})
-    run = None
+        for lineage, version in holdouts:
+            look = {"command": "evaluate", "policy": version}
+            beside.keep("the look at a holdout", partial(enter_look, book, lineage, look))
+    if not json:
+        estimates.print_evaluation(result, policy, baseline, tuple(parsed.limits.outcomes), everything=everything)
+    run, drawn = None, list[Path]()
     if tracking_uri:
-        run = record_evaluation(tracking_uri, rows, result, {"policy": policy, "baseline": baseline, "level": level})
-    drawn = estimates.draw(figures, rows, result, {policy: target, baseline: base}) if figures else []
+        options = {"policy": policy, "baseline": baseline, "level": level}
+        run = beside.record(tracking_uri, lambda: record_evaluation(tracking_uri, rows, result, options))
+    if figures is not None:
+        named = {policy: target, baseline: base}
+        drawn = beside.keep("a figure", lambda: estimates.draw(figures, rows, result, named), needed=True) or []
     if json:
         more = {"run": run} if run else {}
-        show.emit(result.to_json() | more | ({"figures": [str(p) for p in drawn]} if figures else {}))
-        return
-    estimates.print_evaluation(result, policy, baseline, tuple(parsed.limits.outcomes), everything=everything)
-    for path in drawn:
+        drawings = {"figures": [str(p) for p in drawn]} if figures else {}
+        show.emit(result.to_json() | more | drawings | beside.to_json())
+    for path in () if json else drawn:
         show.line(f"drawn: {path}")
+    beside.close()
+
+
+def _holdouts(*policies: TargetPolicy) -> Iterator[tuple[Lineage, str]]:
+    """The lineage and version of every policy that was fitted on a part of the users."""
+    for policy in policies:
+        if not isinstance(policy, LoggingPolicy) and policy.lineage and policy.lineage.split_share:
+            yield policy.lineage, policy.version
 
 
 def _frequencies(text: str) -> list[int] | None:

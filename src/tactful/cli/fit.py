@@ -10,18 +10,20 @@ from typing import Annotated, Any
 import typer
 
 from tactful.cli import console as show
+from tactful.cli.beside import Beside, check_store
 from tactful.cli.explorer_options import NAMES as EXPLORERS
 from tactful.cli.explorer_options import explorer_of
-from tactful.cli.models import MODELS, model_of, remarks, warnings
+from tactful.cli.models import MODELS, announce_size, model_of, remarks, warnings
 from tactful.cli.options import Json, Log, Seed, Spec, Tracking
 from tactful.cli.record import record_fit
+from tactful.core.files import check_output
 from tactful.core.outcomes import OBJECTIVE
 from tactful.errors import NothingToSayError, SpecError
 from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.optimisation.population import SENDS
 from tactful.optimisation.publish import publish
-from tactful.policies.artifact import save
+from tactful.policies.artifact import NAME, save
 from tactful.policies.protocol import Published
 
 
@@ -89,6 +91,9 @@ def fit(
     )
     chosen_model = model_of(model, half_life, pooled=pooled, action_features=action_features)
     parsed = LogSpec.from_toml(spec)
+    announce_size(model, "--model", parsed.actions.k)
+    check_output("--out", out / NAME, log, spec)
+    check_store(tracking_uri)
     with show.working("reading", json):
         whole = read_log(log, parsed)
     train, held = whole.split(split, split_salt) if split else (whole, None)
@@ -122,13 +127,16 @@ def fit(
         "limits": policy.limits.to_json(),
         "prices": dict(policy.prices),
     }
+    beside = Beside()
+    if not json:
+        _print(summary, policy)
     if tracking_uri:
         options = {"model": model, "explorer": explorer, "uniform": uniform, "split": split, "seed": seed}
-        summary["run"] = record_fit(tracking_uri, whole, policy, out, options)
+        run = beside.record(tracking_uri, lambda: record_fit(tracking_uri, whole, policy, out, options))
+        summary |= {"run": run} if run else {}
     if json:
-        show.emit(summary)
-        return
-    _print(summary, policy)
+        show.emit(summary | beside.to_json())
+    beside.close()
 
 
 def _print(summary: Mapping[str, Any], policy: Published) -> None:

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from tactful.cli import console as show
+from tactful.cli.beside import Beside
 from tactful.cli.options import Json, Log, Spec
+from tactful.core.files import check_output
 from tactful.evaluation.target_policies import resolve
 from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
@@ -56,6 +58,8 @@ def gate(
     parsed = LogSpec.from_toml(spec)
     for name in (*candidate, baseline):
         resolve(name, parsed.actions)
+    if ledger is not None:
+        check_output("--ledger", ledger, log, spec, *candidate, baseline)
     with show.working("reading", json):
         rows = read_log(log, parsed)
     with show.working("weighing", json):
@@ -71,11 +75,14 @@ def gate(
             ledger=ledger or ledger_path(log),
             min_propensity=parsed.min_propensity,
         )
+    beside = Beside()
+    if verdict.unentered:
+        beside.warn(f"this gate is not entered, and promotes nothing: {verdict.unentered}")
     if json:
-        show.emit(verdict.to_json())
+        show.emit(verdict.to_json() | beside.to_json())
     else:
         _print(verdict)
-    raise typer.Exit(verdict.exit_code)
+    beside.close(verdict.exit_code)
 
 
 def _print(verdict: Verdict) -> None:

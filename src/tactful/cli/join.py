@@ -10,6 +10,7 @@ import typer
 from tactful.cli import console as show
 from tactful.cli.options import Json, Spec
 from tactful.core.actions import time_us
+from tactful.core.files import check_output
 from tactful.errors import LogError, missing_extra
 from tactful.frames.building.event_frames import events_of, read_events
 from tactful.frames.building.join import join as attribute
@@ -39,6 +40,7 @@ def join(
     Example: tactful join journal.db --spec spec.toml --out log.parquet
     """
     parsed = LogSpec.from_toml(spec)
+    check_output("--out", out, spec, *events)
     now = None if as_of is None else time_us(as_of, "--as-of")
     with show.working("joining", json):
         joined = attribute(_read(events), parsed, as_of_us=now)

@@ -11,11 +11,13 @@ import typer
 from typer.core import TyperGroup
 
 from tactful import __version__
+from tactful.cli.encoding import encode_anything
+from tactful.cli.interrupts import STOPPED, leave_closed_pipe, raise_interrupts
 from tactful.errors import TactfulError
 
 EPILOG = (
     "Start with: tactful demo.  Exit codes: 0 done, 2 bad input or usage, 3 hold (gate) or roll back (monitor), "
-    "4 nothing can be said from this log."
+    "4 nothing can be said from this log, 5 answered, but a file beside the answer could not be written."
 )
 
 # In the order of a user's journey. A command's module, and all that it needs, is imported when it is asked for.
@@ -57,6 +59,7 @@ class Commands(TyperGroup):
             alone = typer.Typer(add_completion=False, rich_markup_mode=None)
             import_module(f"tactful.cli.{cmd_name}").register(alone)
             self.commands[cmd_name] = typer.main.get_command(alone)
+        raise_interrupts()
         return self.commands[cmd_name]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- click's signature
@@ -96,10 +99,25 @@ def common(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr and never a traceback."""
+    encode_anything()
+    try:
+        _run(arguments)
+    except BrokenPipeError:
+        leave_closed_pipe()
+    except SystemExit as stop:  # typer leaves with 1 where a pipe is closed
+        if isinstance(stop.__context__, BrokenPipeError):
+            leave_closed_pipe()
+        raise
+
+
+def _run(arguments: list[str] | None) -> None:
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="tactful", standalone_mode=False)
+        sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
+    except BrokenPipeError:
+        raise
     except TactfulError as error:
         _fail(str(error), error.exit_code)
     except _UsageError as error:
@@ -107,7 +125,7 @@ def main(arguments: list[str] | None = None) -> None:
         where = path.removeprefix("tactful").strip()
         _fail(f"{where}{': ' * bool(where)}{error.format_message().rstrip('.')}; see {path} --help", 2)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("stopped", 130)
+        _fail("stopped", STOPPED)
     except MemoryError:
         _fail("not enough memory; ask for fewer users, periods, draws or segments at a time", 2)
     except OSError as error:
@@ -115,5 +133,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    typer.echo(f"tactful: {' '.join(message.split())}", err=True)
+    # Not typer.echo, which writes UTF-8 where the encoding is ASCII.
+    print(f"tactful: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     sys.exit(code)

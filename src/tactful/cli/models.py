@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tactful.cli.console import complain
 from tactful.errors import SpecError
 from tactful.models.conjugate.posterior import Conjugate, ConjugatePosterior
 from tactful.models.contextual.linear import Linear, LinearPosterior
@@ -14,6 +15,7 @@ from tactful.models.hierarchical.posterior import Hierarchical, HierarchicalPost
 Model = Hierarchical | Conjugate | Linear | Logistic
 Fitted = HierarchicalPosterior | ConjugatePosterior | LinearPosterior | LogisticPosterior
 CONTEXTUAL = {"linear": Linear, "logistic": Logistic}
+MANY_ACTIONS = 200  # with 20,000 decisions, 200 take 10 s of computing, and 1,000 more than three minutes
 MODELS = {"hierarchical": Hierarchical, "conjugate": Conjugate, **CONTEXTUAL}
 
 
@@ -33,6 +35,15 @@ def model_of(name: str, half_life: float | None, *, pooled: bool, action_feature
         if asked:
             raise SpecError(f"the {name} model has no such option", option, "add --model linear or --model logistic")
     return MODELS[name](half_life_days=half_life)
+
+
+def announce_size(name: str, option: str, actions: int) -> None:
+    """Say before a fit that it may take minutes, where so many actions share what they learn."""
+    if name == "hierarchical" and actions > MANY_ACTIONS:
+        complain(
+            f"the hierarchical model learns how {actions:,} actions go together, which may take minutes: its work "
+            f"grows much faster than their number; {option} conjugate learns each on its own, in seconds"
+        )
 
 
 def remarks(posterior: Fitted) -> dict[str, Any]:

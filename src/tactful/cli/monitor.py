@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from tactful.cli import console as show
+from tactful.cli.beside import Beside
 from tactful.cli.options import Json, Log, Spec
+from tactful.core.files import check_output
 from tactful.errors import SpecError
 from tactful.frames.reading.read_log import read_log
 from tactful.frames.spec.log_spec import LogSpec
@@ -45,6 +47,7 @@ def monitor(
     """
     place = file or log.with_name(log.name + ".monitor.json")
     parsed = LogSpec.from_toml(spec)
+    check_output("--file", place, log, spec, policy)
     version = load(policy).version if Path(policy).is_dir() else policy
     watch = (
         load_monitor(place) if place.exists() else PolicyMonitor.start(version, parsed.outcomes, parsed.limits, delta)
@@ -53,15 +56,16 @@ def monitor(
     others = [load_monitor(path) for path in merge or []]
     with show.working("reading", json):
         watch = watch.update(read_log(log, parsed))
-    save_monitor(watch, place)
+    beside = Beside()
+    beside.keep(f"the evidence of this log for {place}", lambda: save_monitor(watch, place), needed=True)
     whole = watch
     for other in others:
         whole = whole.merge(other)
     if json:
-        show.emit(_plain(whole, watch, place))
+        show.emit(_plain(whole, watch, place) | beside.to_json())
     else:
         _print(whole, watch, place)
-    raise typer.Exit(ROLL_BACK if whole.advice == "roll back" else 0)
+    beside.close(ROLL_BACK if whole.advice == "roll back" else 0)
 
 
 def _check(watch: PolicyMonitor, version: str, spec: LogSpec, place: Path) -> None:

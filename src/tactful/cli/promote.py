@@ -11,7 +11,9 @@ from tactful.cli import console as show
 from tactful.cli.options import Json
 from tactful.errors import SpecError
 from tactful.serving.folder import read
-from tactful.tracking.registry import alias_of, promote
+from tactful.tracking.experiments import experiment_name
+from tactful.tracking.patience import complete_in_time
+from tactful.tracking.registry import alias_of, promoting
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +39,8 @@ def _promote(
     if not tracking_uri:
         raise SpecError("no registry", "--tracking-uri", "name it, or set MLFLOW_TRACKING_URI")
     with show.working("promoting", json):
-        version = promote(tracking_uri, policy, name)
+        steps = promoting(tracking_uri, policy, name, experiment=experiment_name("policies"))
+        version = complete_in_time(steps, tracking_uri, show.complain)
     if json:
         show.emit({"model": model, "version": version, "alias": alias, "policy": found.version, "sha256": digest})
         return

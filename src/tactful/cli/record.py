@@ -18,25 +18,27 @@ from tactful.optimisation.publish import node_pmf
 from tactful.policies.artifact import NAME
 from tactful.policies.protocol import Published
 from tactful.report.cadence_figure import cadence_figure
-from tactful.tracking.mlflow_run import metric_name, record
+from tactful.tracking.experiments import experiment_name
+from tactful.tracking.mlflow_run import metric_name, recording
+from tactful.tracking.patience import Steps
 
 EXPERIMENT = "tactful"
 
 
-def record_fit(uri: str, log: Log, policy: Published, folder: Path, options: Mapping[str, object]) -> str:
+def record_fit(uri: str, log: Log, policy: Published, folder: Path, options: Mapping[str, object]) -> Steps[str]:
     """One run for a fitted policy; returns its id."""
     metrics = {metric_name("expected", name, "model", "value"): v for name, v in policy.expected.items()}
     return _record(uri, "fit", log, options, metrics, policy, folder)
 
 
-def record_evaluation(uri: str, log: Log, result: Evaluation, options: Mapping[str, object]) -> str:
+def record_evaluation(uri: str, log: Log, result: Evaluation, options: Mapping[str, object]) -> Steps[str]:
     """One run for an evaluation; returns its id."""
     return _record(uri, "evaluate", log, options, metrics_of(result), None, None)
 
 
 def record_whole(
     uri: str, log: Log, policy: Published, folder: Path, result: Evaluation, options: Mapping[str, object]
-) -> str:
+) -> Steps[str]:
     """One run that holds a policy and its evaluation; returns its id."""
     return _record(uri, "demo", log, options, metrics_of(result), policy, folder)
 
@@ -78,7 +80,7 @@ def _record(
     metrics: Mapping[str, float | None],
     policy: Published | None,
     folder: Path | None,
-) -> str:
+) -> Steps[str]:
     params = {"n": log.n, "users": log.users, "actions": log.actions.k, "segments": len(log.segments), **options}
     tags = {"log_fingerprint": log.fingerprint(), "tactful_version": __version__}
     artifacts: dict[str, Path] = {}
@@ -89,6 +91,15 @@ def _record(
             picture = Path(scratch) / "cadence.png"
             draw_cadences(policy, picture)
             artifacts = {"policy": folder, "figures": picture}
-        return record(
-            uri, experiment=EXPERIMENT, run_name=name, params=params, metrics=metrics, tags=tags, artifacts=artifacts
+        experiment = experiment_name(EXPERIMENT)
+        return (
+            yield from recording(
+                uri,
+                experiment=experiment,
+                run_name=name,
+                params=params,
+                metrics=metrics,
+                tags=tags,
+                artifacts=artifacts,
+            )
         )

@@ -10,7 +10,10 @@ from typing import Annotated
 import typer
 
 from tactful.cli import console as show
+from tactful.cli.beside import Beside
+from tactful.cli.models import announce_size
 from tactful.cli.options import Json, Log, Seed, Spec
+from tactful.core.files import check_folder, check_output
 from tactful.errors import SpecError
 from tactful.evaluation.results import EstimateRow
 from tactful.frames.reading.read_log import read_log
@@ -27,6 +30,7 @@ from tactful.report.learning_curve_figure import curves_figure
 LEARNERS = {"hierarchical": Hierarchical, "conjugate": Conjugate, "linear": Linear, "logistic": Logistic}
 EXPLORERS: tuple[str, ...] = ("thompson", "greedy", "epsilon-greedy", "softmax", "ucb", "inverse-gap")
 MOST = 30
+FIGURE = "replay.png"
 
 
 def register(app: typer.Typer) -> None:
@@ -64,6 +68,10 @@ def replay(
     if half_life is not None and not 0 < half_life < math.inf:
         raise SpecError(f"a half-life of {half_life} days", "--half-life", "choose a positive number of days")
     parsed = LogSpec.from_toml(spec)
+    announce_size(learner, "--learner", parsed.actions.k)
+    if figures is not None:
+        check_folder("--figures", figures)
+        check_output("--figures", figures / FIGURE, log, spec)
     with show.working("reading", json):
         rows = read_log(log, parsed)
     with show.working("replaying", json):
@@ -77,13 +85,19 @@ def replay(
             seed=seed,
             level=level,
         )
+    beside = Beside()
+    if not json:
+        _print(found, level)
     if figures is not None:
-        figures.mkdir(parents=True, exist_ok=True)
-        curves_figure(figures / "replay.png", found)
+        beside.keep(f"the figure {FIGURE}", lambda: _draw(figures, found), needed=True)
     if json:
-        show.emit(found.to_json())
-        return
-    _print(found, level)
+        show.emit(found.to_json() | beside.to_json())
+    beside.close()
+
+
+def _draw(folder: Path, found: Replay) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    curves_figure(folder / FIGURE, found)
 
 
 def _explorer(name: str, sharpen: float, epsilon: float, temperature: float) -> Explorer:

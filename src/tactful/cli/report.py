@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from tactful.cli import console as show
+from tactful.cli import estimate_table as estimates
+from tactful.cli.beside import Beside
 from tactful.cli.evaluate import POLICY
 from tactful.cli.fit import MODELS
+from tactful.cli.models import announce_size
 from tactful.cli.options import Json, Log, Seed, Spec
-from tactful.core.files import replacing
+from tactful.core.files import check_output, replacing
 from tactful.core.log import Log as Decisions
 from tactful.diagnostics.check import check
 from tactful.errors import SpecError
@@ -60,6 +63,10 @@ def report(
     if model not in MODELS:
         raise SpecError(f"unknown model {model!r}", "--model", f"choose one of {', '.join(MODELS)}")
     parsed = LogSpec.from_toml(spec)
+    announce_size(model, "--model", parsed.actions.k)
+    check_output("--out", out, log, spec, policy, baseline)
+    if not out.parent.is_dir():
+        raise SpecError("no such folder", str(out.parent), "make it, or name another --out")
     base, given = resolve(baseline, parsed.actions), resolve(policy, parsed.actions) if policy else None
     with show.working("reading", json):
         rows = read_log(log, parsed)
@@ -87,20 +94,31 @@ def report(
         limit=limit,
         remarks=said,
     )
-    with replacing(out) as part:
-        part.write_text(written(whole), encoding="utf-8")
+    beside = Beside()
+    kept = beside.keep("the page", lambda: _write(whole, out), needed=True)
     if json:
         points = [] if found is None else [(p.price, p.version, p.value.value, p.cost.value) for p in found.points]
         show.emit(
             {
-                "report": str(out),
+                "report": None if kept is None else str(out),
                 "policy": result.target,
                 "frontier": [dict(zip(("price", "policy", "value", "cost"), p, strict=True)) for p in points],
             }
             | result.to_json()
+            | beside.to_json()
         )
-        return
-    show.line(f"{out}: {whole.policy} against {baseline} on {result.n:,} decisions of {result.users:,} users")
+    else:
+        place = "No page" if kept is None else out
+        show.line(f"{place}: {whole.policy} against {baseline} on {result.n:,} decisions of {result.users:,} users")
+        if kept is None:
+            estimates.print_evaluation(result, policy or LEARNT, baseline, tuple(parsed.limits.outcomes))
+    beside.close()
+
+
+def _write(parts: ReportParts, out: Path) -> Path:
+    with replacing(out) as part:
+        part.write_text(written(parts), encoding="utf-8")
+    return out
 
 
 def _learnt(posterior: Posterior, spec: LogSpec, seed: int) -> tuple[Published, list[str]]:

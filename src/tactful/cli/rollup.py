@@ -9,6 +9,7 @@ import typer
 
 from tactful.cli import console as show
 from tactful.cli.options import Json, Spec
+from tactful.core.files import check_output
 from tactful.errors import LogError
 from tactful.frames.building.rollup import rollup as roll
 from tactful.frames.reading.scan import FILE_SUFFIXES
@@ -33,6 +34,7 @@ def rollup(
     if not out.name.lower().endswith(FILE_SUFFIXES):
         raise LogError("unknown kind of file", str(out), f"use one of {', '.join(FILE_SUFFIXES)}")
     parsed = LogSpec.from_toml(spec)
+    check_output("--out", out, spec, events)
     with show.working("rolling up", json):
         made = roll(events, parsed)
     made.write(out)

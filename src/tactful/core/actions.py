@@ -15,6 +15,7 @@ from tactful.errors import SpecError, first
 
 NONE = "none"
 DAY_US = 86_400_000_000
+LARGEST_PERIOD_DAYS = 3_660
 ORIGIN = "1970-01-05T00:00:00Z"  # a Monday: weekly periods are calendar weeks
 _SLOT = r"([01]\d|2[0-3]):[0-5]\d"
 
@@ -90,7 +91,8 @@ class ActionSpace:
         Raises
         ------
         SpecError
-            A slot that is no time of day, a frequency below 1 or above one a day, or a repeated entry.
+            A slot that is no time of day, a frequency below 1 or above one a day, a repeated entry, or a period that is
+            no length.
         """
         if malformed := [s for s in slots if not re.fullmatch(_SLOT, s)]:
             raise SpecError(f"not a time of day: {first(malformed)}", "[actions] slots", "write HH:MM, such as 19:30")
@@ -105,7 +107,7 @@ class ActionSpace:
             tuple(NONE if slot is None else f"{f}x@{slot}" for slot, f in cells),
             tuple(slot for slot, _ in cells),
             tuple(f for _, f in cells),
-            round(period_days * DAY_US),
+            period_length_us(period_days),
             time_us(origin, "[actions] origin"),
         )
 
@@ -121,12 +123,17 @@ class ActionSpace:
             Length of a period in days; None where it is not known.
         origin
             ISO 8601 time at which period 0 begins; UTC where it has no offset.
+
+        Raises
+        ------
+        SpecError
+            Fewer than two names, a repeated one, or a period that is no length.
         """
         return cls(
             tuple(names),
             (None,) * len(names),
             tuple(0 if n == NONE else None for n in names),
-            None if period_days is None else round(period_days * DAY_US),
+            None if period_days is None else period_length_us(period_days),
             time_us(origin, "[actions] origin"),
         )
 
@@ -195,6 +202,27 @@ class ActionSpace:
             plain["period_us"],
             plain["origin_us"],
         )
+
+
+def period_length_us(days: float) -> int:
+    """The length of a period in µs.
+
+    Raises
+    ------
+    SpecError
+        It is shorter than a microsecond, or longer than ten years.
+
+    Examples
+    --------
+    >>> period_length_us(7) == 7 * DAY_US
+    True
+    """
+    if not days <= LARGEST_PERIOD_DAYS:
+        what = f"period_days must be at most {LARGEST_PERIOD_DAYS:,}, found {days:g}"
+        raise SpecError(what, "[actions] period_days", "7 is a week")
+    if days * DAY_US < 1:
+        raise SpecError(f"period_days must be positive, found {days:g}", "[actions] period_days", "7 is a week")
+    return round(days * DAY_US)
 
 
 def time_us(text: str, where: str) -> int:

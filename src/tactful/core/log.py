@@ -166,6 +166,8 @@ class Log:
     """Which users this log holds, where it is one part of a split."""
     left_out: tuple[tuple[str, int], ...] = ()
     """Rows of the file that are not here: (reason, count)."""
+    notes: tuple[str, ...] = ()
+    """How the file was read, in sentences, where that is not plain."""
 
     @property
     def n(self) -> int:

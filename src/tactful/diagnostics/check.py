@@ -159,6 +159,7 @@ def _sample(log: Log) -> Log:
 
 def _certain_findings(log: Log, outcomes: Sequence[OutcomeHealth], support: Sequence[Support]) -> Iterator[Finding]:
     """What no chance is involved in."""
+    yield from (Finding("note", note, "as-read") for note in log.notes)
     yield from find_never_logged(support)
     yield from find_unknown_outcomes(log, outcomes)
     yield from find_zero_without_sends(log)

@@ -117,7 +117,7 @@ def evaluate(
     estimates = _compare(comparison)
     by_segment = {path: _compare(comparison, rows) for path, rows in _rows_by_segment(analysis.log)}
     by_period, scarce = _rows_by_period(analysis.log)
-    notes = [TIRING] if analysis.can_tire else []
+    notes = [*([TIRING] if analysis.can_tire else []), *analysis.log.notes]
     if scarce:
         notes.append(f"by_period: {scarce:,} periods with too few rows for any estimate are left out")
     return Evaluation(

@@ -15,6 +15,7 @@ from tactful.core.arrays import I64
 from tactful.core.draw import ONE
 from tactful.core.log import Log
 from tactful.errors import LogError
+from tactful.frames.forks import refuse_forked
 from tactful.frames.reading.scan import CSV_SUFFIXES
 from tactful.frames.user_keys import user_keys
 from tactful.frames.user_rows import encode_segments, read_context, read_eligible, read_users
@@ -71,6 +72,7 @@ def decide(
     >>> decide(policy, users, 2965).select("user", "action", "slot", "propensity").rows()
     [('ada', '3x@19:30', '19:30', 1.0), ('bob', '3x@19:30', '19:30', 1.0)]
     """
+    refuse_forked()
     rows = read_users(users)
     n = rows.height
     paths, codes = encode_segments(rows)
@@ -118,6 +120,7 @@ def users_of(log: Log) -> pl.DataFrame:
     >>> users_of(read_log(pl.DataFrame(rows | {"left": [0, 1]}), spec)).rows()
     [('ada', 'ios')]
     """
+    refuse_forked()
     absorbed = np.zeros(log.n, np.bool_)
     for measured in log.outcomes.values():
         if measured.spec.absorbing:
@@ -156,6 +159,7 @@ def write_decisions(decisions: pl.DataFrame, path: str | PathLike[str]) -> None:
     >>> pl.read_csv(path)["propensity"].to_list()
     [0.5]
     """
+    refuse_forked()
     if str(path).lower().endswith(CSV_SUFFIXES):
         if "propensities" in decisions.columns or not decisions["eligible"].list.all().all():
             raise LogError("CSV cannot hold lists (eligible, propensities)", str(path), "write .parquet or .ndjson")

@@ -12,6 +12,8 @@ import polars as pl
 
 from tactful.core.arrays import I64
 from tactful.errors import LogError, SpecError
+from tactful.frames.forks import refuse_forked
+from tactful.frames.reading.folders import holds_parquet_files
 from tactful.frames.simulated_log import SendEvents, SimulatedLog, SimulatesLogs
 from tactful.frames.write import to_frame, write_frame
 from tactful.policies.protocol import Policy
@@ -108,6 +110,7 @@ def write_partitions(
     >>> written.partitions, written.users, sorted(path.name for path in written.folder.iterdir())
     (2, 20, ['part-00000.parquet', 'part-00001.parquet'])
     """
+    refuse_forked()
     if users < 1 or periods < 1 or size < 1:
         raise SpecError(f"{users} users, {periods} periods, {size} a part", "simulate", "ask for at least one of each")
     log_folder = Path(folder)
@@ -154,6 +157,7 @@ def events_frame(simulated: SimulatedLog) -> pl.DataFrame:
     >>> events_frame(World().simulate(20, 2, seed=1, events=True)).columns[:4]
     ['user', 'segment', 'sent_at', 'slot']
     """
+    refuse_forked()
     if simulated.events is None:
         raise SpecError("the simulation kept no events", "events", "simulate with events=True")
     return _sort_events(simulated.events, simulated)
@@ -187,7 +191,7 @@ def _sort_events(events: SendEvents, simulated: SimulatedLog) -> pl.DataFrame:
 
 def _create_empty(folder: Path) -> None:
     """Make a folder, or refuse one that already holds Parquet files."""
-    if folder.is_dir() and any(folder.rglob("*.parquet")):
+    if folder.is_dir() and holds_parquet_files(folder):
         raise LogError("the folder already holds Parquet files", str(folder), "name a new folder, or remove it first")
     try:
         folder.mkdir(parents=True, exist_ok=True)

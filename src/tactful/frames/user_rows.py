@@ -10,7 +10,9 @@ import polars as pl
 from tactful.core.arrays import F64, I64, Bool
 from tactful.core.segments import is_path
 from tactful.errors import LogError, first
-from tactful.frames.reading.scan import Scan, scan
+from tactful.frames.reading.identifiers import keep_as_written, read_identifiers
+from tactful.frames.reading.rows import FileRows
+from tactful.frames.reading.scan import scan
 
 
 def read_users(users: pl.DataFrame | pl.LazyFrame | str | PathLike[str]) -> pl.DataFrame:
@@ -27,40 +29,22 @@ def read_users(users: pl.DataFrame | pl.LazyFrame | str | PathLike[str]) -> pl.D
         do = "name the column of identifiers 'user'"
         raise LogError(f"no column 'user' (there are {first(names, 6)})", source.name, do)
     selection = [c for c in names if c in ("user", "segment", "eligible") or c.startswith("x_")]
-    source = source.as_text(c for c in ("user", "segment") if c in names)
+    for name in selection:
+        source.check_parts([name], optional=name == "segment")
+    source = keep_as_written(source, [c for c in names if c == "segment"], ["user"])
     rows = source.lazy.select(selection).collect()
     if not rows.height:
         raise LogError("no users", source.name, "give at least one row")
-    kind = rows["user"].dtype
-    if not (kind == pl.String or kind.is_integer()):
-        raise LogError(f"column 'user' holds {kind}, not text or integers", source.name, "cast it to text")
-    rows = rows.with_columns(pl.col("user").cast(pl.String))
+    file_rows = FileRows(rows, np.arange(1, rows.height + 1), {}, source.name)
+    rows = rows.with_columns(read_identifiers(file_rows, "user").alias("user"))
     if "segment" not in rows.columns:
         rows = rows.with_columns(pl.lit("").alias("segment"))
     # An empty field of a CSV file is the root.
     rows = rows.with_columns(pl.col("segment").cast(pl.String).fill_null(""))
-    _refuse_users(rows["user"].is_null() | (rows["user"] == ""), source, "has no value", "give every row an id")
     if rows["user"].n_unique() < rows.height:  # which rows they are takes four times as long
-        _refuse_users(rows["user"].is_duplicated(), source, "is repeated", "give every user once")
+        repeated = rows["user"].is_duplicated().to_numpy()
+        file_rows.refuse(repeated, "user", "a user who is repeated", "give every user once")
     return rows
-
-
-def _refuse_users(faulty: pl.Series, source: Scan, what: str, do: str) -> None:
-    """Refuse the file where any row's user is faulty.
-
-    Parameters
-    ----------
-    faulty
-        (n,) the rows that break a rule.
-    source
-        The file.
-    what, do
-        What is wrong with their users, and what to do about it.
-    """
-    if faulty.any():
-        rows = faulty.arg_true()
-        examples = first((rows + 1).to_list())
-        raise LogError(f"column 'user' {what} in {rows.len():,} rows (row {examples})", source.name, do)
 
 
 def encode_segments(rows: pl.DataFrame) -> tuple[list[str], I64]:

@@ -13,6 +13,7 @@ from tactful.core.arrays import F64
 from tactful.core.files import replacing
 from tactful.core.log import Coded, Log
 from tactful.errors import LogError
+from tactful.frames.forks import refuse_forked
 from tactful.frames.reading.scan import CSV_SUFFIXES, FILE_SUFFIXES, PARQUET_SUFFIXES, errors_in_one_line
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.spec.sources import ColumnMap, ColumnSource, Measure
@@ -34,6 +35,7 @@ def to_frame(log: Log) -> pl.DataFrame:
     >>> to_frame(read_log(frame, spec)).columns
     ['user', 'period', 'segment', 'arm', 'action', 'opened', 'policy', 'scope']
     """
+    refuse_forked()
     columns: dict[str, pl.Series] = {
         "user": pl.Series(log.user_ids.tolist(), dtype=pl.String).gather(log.user),
         "period": pl.Series(log.period),
@@ -126,6 +128,7 @@ def write_log(log: Log, path: str | PathLike[str]) -> None:
     >>> read_log(path, canonical_spec(log)).fingerprint() == log.fingerprint()
     True
     """
+    refuse_forked()
     matrices = {"propensities": log.propensities, "eligible": log.eligible}
     lists = [name for name, matrix in matrices.items() if matrix is not None]
     if str(path).lower().endswith(CSV_SUFFIXES) and lists:
@@ -142,6 +145,7 @@ def write_frame(frame: pl.DataFrame, path: str | PathLike[str]) -> None:
     LogError
         An unknown extension, or a folder that cannot be written to.
     """
+    refuse_forked()
     name = str(path).lower()
     if not name.endswith(FILE_SUFFIXES):
         raise LogError("unknown kind of file", str(path), f"use one of {', '.join(FILE_SUFFIXES)}")
@@ -159,7 +163,7 @@ def _write(frame: pl.DataFrame, path: Path, name: str) -> None:
         frame = frame.with_columns(pl.col("decided_at").dt.strftime(TIME_FORMAT))
     raw = BytesIO()
     if name.endswith(CSV_SUFFIXES):
-        frame.write_csv(raw)
+        frame.write_csv(raw, separator="\t" if ".tsv" in name[-7:] else ",")
     else:
         frame.write_ndjson(raw)
     # Without a time of writing in the header, equal logs give equal files.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from hashlib import sha256
 from pathlib import Path
@@ -43,13 +43,30 @@ def _cache_folder() -> str | None:
     digest = sha256(_numba.__version__.encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = root / "tactful" / f"kernels-{digest.hexdigest()[:16]}"
+    for folder in _cache_places(digest.hexdigest()[:16]):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return str(folder)
+    return None
+
+
+def _cache_places(digest: str) -> Iterator[Path]:
+    """Where compiled code may be kept: as numba is told, else as users are, else in their home if they have one."""
+    if numba_folder := os.environ.get("NUMBA_CACHE_DIR"):
+        yield Path(numba_folder).absolute() / f"tactful-{digest}"
+    if user_folder := os.environ.get("XDG_CACHE_HOME"):
+        yield Path(user_folder) / "tactful" / f"kernels-{digest}"
+        return
+    if os.environ.get("HOME") == "":  # the root folder is nobody's home
+        return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return str(folder) if os.access(folder, os.W_OK) else None
+        home = Path.home()
+    except RuntimeError:  # neither HOME nor an entry in the list of users, as in containers
+        return
+    yield home / ".cache" / "tactful" / f"kernels-{digest}"
 
 
 _COMPILING = Lock()
@@ -58,12 +75,25 @@ _CACHE = None if _numba.config.DISABLE_JIT else _cache_folder()
 
 def _compiled(function: Callable[..., Any]) -> Any:
     # The default error model checks every division, which stops vectorisation.
+    if _CACHE is None:
+        return _numba.njit(error_model="numpy", nogil=True)(function)
     before = _numba.config.CACHE_DIR
-    _numba.config.CACHE_DIR = _CACHE or before
+    _numba.config.CACHE_DIR = _CACHE
     try:
-        return _numba.njit(error_model="numpy", nogil=True, cache=_CACHE is not None)(function)
+        return _numba.njit(error_model="numpy", nogil=True, cache=True)(function)
     finally:
         _numba.config.CACHE_DIR = before
+
+
+def _compile(compiled: Any, signature: Any) -> Any:
+    """Compile a kernel; where the cache turns out to be full, or gone, without one."""
+    try:
+        compiled.compile(signature)
+    except OSError:
+        compiled = _numba.njit(error_model="numpy", nogil=True)(compiled.py_func)
+        compiled.compile(signature)
+    compiled.disable_compile()
+    return compiled
 
 
 def kernel(*arguments: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -76,11 +106,11 @@ def kernel(*arguments: Any) -> Callable[[Callable[..., None]], Callable[..., Non
 
         @wraps(function)
         def call(*values: Any) -> None:
+            nonlocal compiled
             if not compiled.signatures:
                 with _COMPILING:  # threads may meet at the first call
                     if not compiled.signatures:
-                        compiled.compile(_types.void(*arguments))
-                        compiled.disable_compile()
+                        compiled = _compile(compiled, _types.void(*arguments))
             compiled(*values)
 
         return call

@@ -17,7 +17,7 @@ from tactful.evaluation.target_policies import LoggingPolicy, PolicySource, Targ
 from tactful.policies.codec import Saved
 from tactful.promotion import wording
 from tactful.promotion.claims import GateQuestion, judge
-from tactful.promotion.ledger import allowance, enter_gate, name_holdout
+from tactful.promotion.ledger import UnwritableLedgerError, allowance, enter_gate, name_holdout
 from tactful.promotion.results import GAIN, CandidateVerdict, Verdict, VerdictWord
 
 ESTIMATORS_WITH_BOUND = ("ips", "snips", "dr", "sndr")
@@ -125,10 +125,15 @@ def _decide(question: GateQuestion, policies: Mapping[str, TargetPolicy], ledger
     candidates = judge(shared, policies, used_up=allowed.spend == 0)
     word, best = _overall(candidates)
     tested = any(claim.status != "refused" for c in candidates for claim in c.claims if claim.delta)
+    unentered = ""
     if ledger is not None and tested:
         entry = {"delta": shared.delta * len(policies), "candidates": versions}
         entry |= {"baseline": question.baseline.version, "verdict": word}
-        enter_gate(ledger, holdout, fingerprint, allowed, entry)
+        try:
+            enter_gate(ledger, holdout, fingerprint, allowed, entry)
+        except UnwritableLedgerError as error:  # what has not been paid for promotes nothing
+            unentered, tested = str(error), False
+            word, best, candidates = ("hold" if best else word), None, _withheld(candidates)
     account = allowed if tested else replace(allowed, spend=0.0)
     return Verdict(
         verdict=word,
@@ -145,7 +150,13 @@ def _decide(question: GateQuestion, policies: Mapping[str, TargetPolicy], ledger
         looks=allowed.looks,
         again=allowed.repeated,
         left_out=dict(question.analysis.left_out),
+        unentered=unentered,
     )
+
+
+def _withheld(candidates: Sequence[CandidateVerdict]) -> tuple[CandidateVerdict, ...]:
+    """The candidates, of which none is promoted."""
+    return tuple(replace(c, verdict="hold", why=wording.UNENTERED) if c.verdict == "promote" else c for c in candidates)
 
 
 class _Refusal(NamedTuple):

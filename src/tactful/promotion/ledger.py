@@ -17,6 +17,10 @@ WHOLE_LOG = "whole log"  # the holdout of policies that were fitted on no part o
 MIN_SHARE = 0.01  # a gate that would get less than this share of δ is not held
 
 
+class UnwritableLedgerError(LogError):
+    """A ledger that takes no entry: what should have been entered must not be relied on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """What a gate may spend of δ."""
@@ -78,6 +82,17 @@ def enter_look(path: Path, lineage: Lineage, look: Mapping[str, Any]) -> int:
     return len(looks)
 
 
+def check_ledger(path: Path) -> None:
+    """Refuse a ledger that is damaged, before any work is done that would be entered into it.
+
+    Raises
+    ------
+    LogError
+        It is damaged.
+    """
+    _read(path)
+
+
 def allowance(path: Path | None, name: str, question: str, *, delta: float, share: float) -> Allowance:
     """What a gate may spend on the holdout ``name``: the ``share`` of what earlier gates have left of δ.
 
@@ -133,7 +148,9 @@ def enter_gate(path: Path, name: str, question: str, allowed: Allowance, entry: 
     Raises
     ------
     LogError
-        The ledger is damaged, cannot be written, or has changed since the allowance was read.
+        The ledger is damaged, or has changed since the allowance was read.
+    UnwritableLedgerError
+        It takes no entry.
     """
     if allowed.repeated:
         return
@@ -182,7 +199,8 @@ def _write(path: Path, ledger: Mapping[str, Any]) -> None:
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(ledger, indent=1))
     except OSError as error:
-        raise LogError(f"cannot be written ({error.strerror})", str(path), "name another place with --ledger") from None
+        do = "name another place with --ledger"
+        raise UnwritableLedgerError(f"cannot be written ({error.strerror})", str(path), do) from None
 
 
 def _timestamp() -> str:

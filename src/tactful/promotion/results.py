@@ -127,6 +127,8 @@ class Verdict:
     """Rows that were not used, by reason."""
     notes: Sequence[str] = ()
     """What a reader should keep in mind."""
+    unentered: str = ""
+    """Why the ledger took no entry of this gate, which then promotes nothing; empty where nothing went wrong."""
 
     @property
     def exit_code(self) -> int:

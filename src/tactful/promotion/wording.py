@@ -30,6 +30,9 @@ def refuse(reasons: Sequence[str]) -> str:
     return "Refuse: nothing can be said from this log. " + " ".join(f"{reason}." for reason in reasons)
 
 
+UNENTERED = "every claim is proven, but the ledger took no entry, and a verdict that is not entered promotes nothing"
+
+
 def notes(verdict: Verdict, log: Log, *, recorded: bool) -> Iterator[str]:
     """Say what a reader should keep in mind; ``recorded`` where there is a ledger."""
     if any(claim.method == SEQUENTIAL for c in verdict.candidates for claim in c.claims):
@@ -38,6 +41,8 @@ def notes(verdict: Verdict, log: Log, *, recorded: bool) -> Iterator[str]:
         yield "the same question was asked before: it has the same answer, and spends nothing more"
     if verdict.looks:
         yield f"evaluations have shown this holdout {verdict.looks} times: a candidate chosen by them voids δ"
+    if verdict.unentered:
+        yield f"this gate is not entered ({verdict.unentered}): mend that and hold it again before another one"
     if not recorded:
         yield "no ledger is kept: this must be the only gate on this holdout"
     if len(set(log.policy.code.tolist())) > 1:

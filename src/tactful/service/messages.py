@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
+
+from tactful.core.instants import YEARS, describe_mistake, is_plausible
+from tactful.serving.periods import now_us
+from tactful.serving.zones import micros
 
 Text = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00]*$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00]*$")]
 Period = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 # Send instants are those of calendars: 1906 to 2160 by weeks.
 NearPeriod = Annotated[int, Field(ge=-100_000, le=100_000)]
+
+CLOCK_SKEW_US = 86_400_000_000
+
+
+def _check_instant(at: datetime) -> datetime:
+    """Refuse instants that cannot be meant."""
+    at_us = micros(at)
+    if not is_plausible(at_us):
+        mistake = describe_mistake(at_us)
+        raise ValueError(f"a time outside {YEARS}" + f": {mistake}" * bool(mistake))
+    return at
+
+
+def _check_past(at: datetime) -> datetime:
+    """Refuse what has not happened yet; clocks may differ by a day."""
+    if micros(at) > now_us() + CLOCK_SKEW_US:
+        raise ValueError("a time more than a day ahead of the clock of the service: events have happened")
+    return at
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_check_instant)]
+PastInstant = Annotated[Instant, AfterValidator(_check_past)]
 
 
 class Message(BaseModel):
@@ -33,7 +60,7 @@ class DecideRequest(Message):
     user: Name | int = Field(examples=["u-42"])
     segment: Text = Field("", examples=["ios/new"])
     period: Period | None = Field(None, examples=[2960])
-    at: AwareDatetime | None = Field(None, description="When it is decided; now by default.")
+    at: Instant | None = Field(None, description="When it is decided; now by default.")
     context: dict[Name, FiniteFloat | None] | None = Field(None, examples=[{"recent_sends": 3}])
     eligible: list[bool] | None = Field(None, max_length=10_000)
     person: Whom | None = Field(None, description="Where given, the service's rules say which actions are eligible.")
@@ -125,7 +152,7 @@ class EventRequest(Message):
     id: Name = Field(examples=["evt-1"])
     kind: Literal["outcome", "send", "consent"] = "outcome"
     user: Name | int = Field(examples=["u-42"])
-    at: AwareDatetime = Field(examples=["2026-09-24T18:00:00Z"])
+    at: PastInstant = Field(examples=["2026-09-24T18:00:00Z"])
     scope: Text = ""
     name: Name | None = Field(None, examples=["opened"])
     value: FiniteFloat | None = Field(None, examples=[1])

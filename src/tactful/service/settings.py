@@ -85,7 +85,7 @@ def _check(name: str, value: Any) -> None:
 
 def _toml(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        plain: dict[str, Any] = tomllib.loads(path.read_text())
+        plain: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"cannot be read ({error})", str(path), "name a TOML file") from None
     for key in plain:

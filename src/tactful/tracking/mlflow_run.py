@@ -10,26 +10,31 @@ import logging
 import math
 import os
 import re
+import sqlite3
 import time
 import warnings
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from tactful.errors import TactfulError, first, missing_extra
+from tactful.tracking.experiments import experiment_id
+from tactful.tracking.patience import Steps, complete, patience_for
+from tactful.tracking.store import DATABASES, SQLITE, scheme_of, sqlite_file, without_password
 
-SQLITE = "sqlite:///"
-ARTIFACTS = "mlartifacts"
 LONGEST = 6000  # characters of a parameter, or of a tag; MLflow refuses more
 LONGEST_NAME = 250
 BATCH = {"metrics": 1000, "params": 100, "tags": 100}
+UPLOAD_S = 60.0  # for the files of one artifact
+LOCKED_S = 2.0  # for which a database of SQLite may be locked by another process
 STORES = ("mlflow", "sqlalchemy", "sqlite3")  # whose exceptions are refusals; those of requests are OSErrors
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # stdout belongs to the results
 }
+RETRYING = ("mlflow.store.db.utils", "urllib3.connectionpool", "mlflow.utils.rest_utils")  # say every try
 NOT_FINITE = "metrics_not_finite"
 _ODD = re.compile(r"[^\w.\- ]")
 
@@ -92,19 +97,68 @@ def record(
     TactfulError
         An artifact is missing, or the store refuses; a run that was begun is then marked as failed.
     """
+    steps = recording(
+        uri, experiment=experiment, run_name=run_name, params=params, metrics=metrics, tags=tags, artifacts=artifacts
+    )
+    return complete(steps)
+
+
+def recording(
+    uri: str,
+    *,
+    experiment: str,
+    run_name: str,
+    params: Mapping[str, object],
+    metrics: Mapping[str, float | None],
+    tags: Mapping[str, str],
+    artifacts: Mapping[str, Path],
+) -> Steps[str]:
+    """The steps of :func:`record`, each preceded by the seconds that it may take.
+
+    Parameters
+    ----------
+    uri
+        Tracking URI.
+    experiment, run_name, params, metrics, tags, artifacts
+        As :func:`record` takes them.
+
+    Yields
+    ------
+    float
+        Seconds that the next request to the store may take.
+
+    Returns
+    -------
+    str
+        The id of the run.
+
+    Raises
+    ------
+    MissingExtraError
+        mlflow is not installed.
+    TactfulError
+        An artifact is missing, or the store refuses; a run that was begun is then marked as failed.
+    """
     if absent := [str(p) for p in artifacts.values() if not p.exists()]:
         raise TactfulError(f"no such artifact: {first(absent)}", "tracking", "write it before the run is recorded")
-    client = client_of(uri)
-    with refusals(uri):
-        run = client.create_run(_experiment(client, uri, experiment), run_name=run_name).info.run_id
+    patience = patience_for(uri)
+    client = yield from connecting(uri)
+    with refusals(uri), _silence(*RETRYING):
+        yield patience
+        where = experiment_id(client, uri, experiment)
+        yield patience
+        run = client.create_run(where, run_name=run_name).info.run_id
         try:
-            _log(client, run, params, metrics, tags)
+            yield from _logging(client, run, params, metrics, tags, patience)
             for folder, path in artifacts.items():
+                yield max(patience, UPLOAD_S)
                 log = client.log_artifacts if path.is_dir() else client.log_artifact
                 log(run, str(path), folder or None)
         except BaseException:
-            client.set_terminated(run, "FAILED")
+            with suppress(Exception):  # what went wrong before is what the caller wants to know
+                client.set_terminated(run, "FAILED")
             raise
+        yield patience
         client.set_terminated(run)
     return run
 
@@ -131,43 +185,58 @@ def client_of(uri: str) -> Any:
     """An MLflow client, silent about telemetry and migrations."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    MlflowClient = load_client()
+    with refusals(uri), _no_collection(), _silence(*RETRYING, "alembic"), warnings.catch_warnings():
+        # MLflow 3.17 maps a table as SQLAlchemy 2.1 no longer likes: where warnings are errors it could not start.
+        warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
+        if uri.startswith(SQLITE):
+            _check_sqlite(sqlite_file(uri))
+        return MlflowClient(tracking_uri=uri)
+
+
+def load_client() -> Any:
+    """The class of clients; MLflow is imported when it is first needed.
+
+    Raises
+    ------
+    MissingExtraError
+        mlflow is not installed.
+    """
     try:
         with _no_collection():
             from mlflow.tracking import MlflowClient
     except ImportError as error:
         raise missing_extra("mlflow", "tracking") from error
-    with refusals(uri), _no_collection(), _silence("mlflow.store.db.utils", "alembic"), warnings.catch_warnings():
-        # MLflow 3.17 maps a table as SQLAlchemy 2.1 no longer likes: where warnings are errors it could not start.
-        warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
-        if uri.startswith(SQLITE):
-            _sqlite(uri).parent.mkdir(parents=True, exist_ok=True)
-        return MlflowClient(tracking_uri=uri)
+    return MlflowClient
 
 
-def _sqlite(uri: str) -> Path:
-    """The file of an SQLite URI."""
-    return Path(uri.removeprefix(SQLITE).partition("?")[0]).absolute()
+def connecting(uri: str) -> Steps[Any]:
+    """The steps of :func:`client_of`: a client connects to a database when it is made, to a server later."""
+    if scheme_of(uri) in DATABASES:
+        load_client()  # the import is not the store's time
+        yield patience_for(uri)
+    return client_of(uri)
 
 
-def _experiment(client: Any, uri: str, name: str) -> str:
-    """The id of an experiment, created beside the SQLite file if there is none."""
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        beside = (_sqlite(uri).parent / ARTIFACTS).as_uri() if uri.startswith(SQLITE) else None
-        try:
-            return client.create_experiment(name, artifact_location=beside)
-        except MlflowException:  # another process may have been faster
-            found = client.get_experiment_by_name(name)
-            if found is None:
-                raise
-    return found.experiment_id
+def _check_sqlite(path: Path) -> None:
+    """Refuse at once a file that cannot be written: MLflow would try ten times, for minutes."""
+    if path.name == ":memory:":
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, timeout=LOCKED_S, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("SELECT count(*) FROM sqlite_master")
+        connection.execute("ROLLBACK")
 
 
-def _log(
-    client: Any, run: str, params: Mapping[str, object], metrics: Mapping[str, float | None], tags: Mapping[str, str]
-) -> None:
+def _logging(
+    client: Any,
+    run: str,
+    params: Mapping[str, object],
+    metrics: Mapping[str, float | None],
+    tags: Mapping[str, str],
+    patience: float,
+) -> Steps[None]:
     """Params, metrics and tags, in batches of the size that MLflow takes."""
     from mlflow.entities import Metric, Param, RunTag
 
@@ -183,6 +252,7 @@ def _log(
     }
     for kind, items in entries.items():
         for at in range(0, len(items), BATCH[kind]):
+            yield patience
             client.log_batch(run, **{kind: items[at : at + BATCH[kind]]})
 
 
@@ -192,11 +262,12 @@ def refusals(uri: str) -> Generator[None]:
     try:
         yield
     except Exception as error:
-        if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in STORES:
+        driver = isinstance(error, ImportError) and not isinstance(error, TactfulError)  # of a database
+        if not driver and not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in STORES:
             raise
         what = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        where = re.sub(r"//[^/@]*@", "//…@", uri)
-        raise TactfulError(what, f"MLflow at {where}", "check the tracking URI and the experiment") from error
+        do = "check the tracking URI and the experiment"
+        raise TactfulError(what, f"MLflow at {without_password(uri)}", do) from error
 
 
 @contextmanager
@@ -213,11 +284,11 @@ def _no_collection() -> Generator[None]:
 
 @contextmanager
 def _silence(*names: str) -> Generator[None]:
-    """Only warnings of these loggers."""
+    """Only errors of these loggers."""
     loggers = [logging.getLogger(n) for n in names]
     before = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.WARNING)
+        logger.setLevel(logging.ERROR)
     try:
         yield
     finally:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from tactful.errors import PolicyFormatError, SpecError, TactfulError
 from tactful.serving.folder import digest_of, read
-from tactful.tracking.mlflow_run import client_of, record, refusals
+from tactful.tracking.mlflow_run import client_of, connecting, recording, refusals
+from tactful.tracking.patience import Steps, complete, patience_for
 
 PREFIX = "models:/"
 DIGEST = "sha256"
@@ -67,10 +68,39 @@ def promote(uri: str, folder: Path, name: str, *, experiment: str = "policies") 
     TactfulError
         The store refuses.
     """
+    return complete(promoting(uri, folder, name, experiment=experiment))
+
+
+def promoting(uri: str, folder: Path, name: str, *, experiment: str) -> Steps[str]:
+    """The steps of :func:`promote`, each preceded by the seconds that it may take.
+
+    Parameters
+    ----------
+    uri, folder, name, experiment
+        As :func:`promote` takes them.
+
+    Yields
+    ------
+    float
+        Seconds that the next request to the store may take.
+
+    Returns
+    -------
+    str
+        The number of the version.
+
+    Raises
+    ------
+    PolicyFormatError
+        The folder holds no sound policy.
+    TactfulError
+        The store refuses; where a version was made already, the error names it.
+    """
     model, alias = alias_of(name)
     policy, digest = read(folder)
     tags = {DIGEST: digest, "policy": policy.version}
-    run = record(
+    patience = patience_for(uri)
+    run = yield from recording(
         uri,
         experiment=experiment,
         run_name=f"{model} {policy.version}",
@@ -79,13 +109,22 @@ def promote(uri: str, folder: Path, name: str, *, experiment: str = "policies") 
         tags=tags,
         artifacts={"policy": folder},
     )
-    client = client_of(uri)
+    client = yield from connecting(uri)
     with refusals(uri):
+        yield patience
         if not client.search_registered_models(f"name = '{model}'"):
             client.create_registered_model(model)
+        yield patience
         source = f"{client.get_run(run).info.artifact_uri}/policy"
+        yield patience
         version = str(client.create_model_version(model, source, run_id=run, tags=tags).version)
-        client.set_registered_model_alias(model, alias, version)
+    try:
+        with refusals(uri):
+            yield patience
+            client.set_registered_model_alias(model, alias, version)
+    except TactfulError as error:
+        what = f"version {version} of {model} is registered, but {alias} does not name it: {error.what}"
+        raise TactfulError(what, error.where, "promote it again") from error
     return version
 
 

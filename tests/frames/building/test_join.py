@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 import tactful as tt
 from reference import join as reference
+from tactful.core.actions import time_us
 from tactful.errors import LogError, NothingToSayError, SpecError
 from tactful.frames.building.event_frames import read_events
 from tactful.frames.building.join import join
 
 DAY = 86_400_000_000
+START = time_us("2026-11-02", "")
 SPEC = tt.LogSpec.from_dict(
     {
         "actions": {"names": ["none", "send"], "period_days": 7},
@@ -45,7 +47,7 @@ def event(i, kind, user="u1", at=0.0, period=None, scope="", **body):
         "id": f"e{i}",
         "kind": kind,
         "user": user,
-        "at_us": round(at * DAY),
+        "at_us": START + round(at * DAY),
         "period": period,
         "scope": scope,
         "body": dict(body),
@@ -86,7 +88,7 @@ def test_an_outcome_goes_to_the_latest_decision_inside_its_window():
 def test_outcomes_are_unknown_until_their_window_has_passed():
     events = [decided(0), outcome(1, at=0.5), outcome(2, "visits", at=3.0)]
     assert rows(join(frame(events), SPEC)) == {("u1", 0, ""): {"sends_made": 0, "opened": 1.0, "visits": None}}
-    early = join(frame(events), SPEC, as_of_us=DAY)
+    early = join(frame(events), SPEC, as_of_us=START + DAY)
     assert rows(early) == {("u1", 0, ""): {"sends_made": 0, "opened": None, "visits": None}}
     assert early.dropped == {"after the time of the log": 1}
 
@@ -163,7 +165,7 @@ HISTORY = st.lists(
 def test_any_history_is_that_of_the_plain_walk(events, as_of, chance):
     copies = [*events, *chance.sample(events, chance.randrange(len(events) + 1))]
     chance.shuffle(copies)
-    as_of = None if as_of is None else round(as_of / 8 * DAY)
+    as_of = None if as_of is None else START + round(as_of / 8 * DAY)
     expected, used, dropped = reference.join(copies, WINDOWS, KINDS, as_of=as_of)
     try:
         joined = join(frame(copies), SPEC, as_of_us=as_of)
@@ -181,15 +183,15 @@ def test_any_history_is_that_of_the_plain_walk(events, as_of, chance):
         (pl.DataFrame({"id": ["a"], "kind": ["send"]}), "no column 'user'"),
         (pl.DataFrame({"id": ["a"], "kind": ["send"], "user": ["u"]}), "no column 'at'"),
         (
-            pl.DataFrame({"id": ["a", ""], "kind": ["send"] * 2, "user": ["u"] * 2, "at_us": [1, 2]}),
-            "no id in 1 of 2 events (rows 1)",
+            pl.DataFrame({"id": ["a", ""], "kind": ["send"] * 2, "user": ["u"] * 2, "at_us": [START, START]}),
+            "column 'id': no id in 1 row (row 2)",
         ),
         (
-            pl.DataFrame({"id": ["a"], "kind": ["click"], "user": ["u"], "at_us": [1]}),
+            pl.DataFrame({"id": ["a"], "kind": ["click"], "user": ["u"], "at_us": [START]}),
             "unknown kind in 1 of 1 events (rows 0)",
         ),
         (
-            pl.DataFrame({"id": ["a"], "kind": ["decision"], "user": ["u"], "at_us": [1]}),
+            pl.DataFrame({"id": ["a"], "kind": ["decision"], "user": ["u"], "at_us": [START]}),
             "a decision without period in 1 of 1 events",
         ),
         (
@@ -207,6 +209,54 @@ def test_events_that_cannot_be_understood_are_refused_in_one_line(events, messag
         read_events(events)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "times", "says"),
+    [
+        (
+            "at_us",
+            [1_780_304_400_000, 1_780_304_500_000],
+            "'at_us': a time outside 1990 to 2100 (the first is in the year 1970, as it comes of millisec",
+        ),
+        ("at_us", [1_780_304_400, 1_780_304_500], "seconds taken for microseconds"),
+        ("at_us", [1_780_304_400_000_000, 1_780_304_500_000_000_000], "in 1 of 2 events (rows 1)"),
+        ("at", ["2026-06-01T09:00:00Z", "1970-01-01T00:00:00Z"], "'at': a time outside 1990 to 2100"),
+        ("at", [1_780_304_400, 1_780_304_400_000], "in seconds since 1970"),
+        ("at", [7, 8], "no time between 1990 and 2100"),
+    ],
+)
+def test_events_at_times_that_cannot_be_meant_are_refused(column, times, says):
+    events = pl.DataFrame({"id": ["a", "b"], "kind": ["send"] * 2, "user": ["u"] * 2, column: times})
+    with pytest.raises(LogError) as caught:
+        read_events(events)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        *([f"2026-06-01{middle}09:00:00{end}"] for middle in "T " for end in ("Z", " UTC", "+00", "+00:00", " +00:00")),
+        *([1_780_304_400 * 1000**i] for i in range(4)),
+        *([str(1_780_304_400 * 1000**i)] for i in range(4)),
+        [1_780_304_400.0],
+        ["2026-06-01 09:00:00.000000 UTC"],
+    ],
+)
+def test_events_have_times_as_databases_write_them(at):
+    frame_ = pl.DataFrame({"id": ["a", "b"], "kind": ["send"] * 2, "user": ["u"] * 2, "at": at * 2})
+    assert read_events(frame_)["at_us"].to_list() == [1_780_304_400_000_000] * 2
+
+
+def test_events_of_a_journal_at_times_that_cannot_be_meant_are_counted():
+    events = frame([decided(0), outcome(1, at=1)])
+    far = events.with_columns(at_us=pl.lit(2**60), id=pl.lit("far") + pl.col("id"))
+    joined = join(pl.concat([events, far]), SPEC)
+    assert joined.dropped == {"at a time outside 1990 to 2100": 2}
+    assert joined.as_of_us == START + DAY
+    with pytest.raises(LogError, match="milliseconds taken for microseconds"):
+        join(events.with_columns(pl.col("at_us") // 1000), SPEC)
 
 
 def test_files_may_spread_the_body_over_columns(tmp_path):

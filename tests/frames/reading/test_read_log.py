@@ -248,14 +248,15 @@ def test_dates_and_mixed_offsets():
 
 def test_epochs_by_expression():
     spec = spec_of(columns={"decided_at": {"expr": "CAST(s * 1000000 AS TIMESTAMP)"}}, log={"timezone": "UTC"})
-    assert read_log(small(s=[1, 2, 3]), spec).decided_at.tolist() == [10**6, 2 * 10**6, 3 * 10**6]
+    seconds = [1_780_304_400 + i for i in range(3)]
+    assert read_log(small(s=seconds), spec).decided_at.tolist() == [s * 10**6 for s in seconds]
 
 
 def test_periods_follow_from_times_and_times_from_periods():
     weekly = {"names": ["none", "send"], "period_days": 7}
-    starts = ["1970-01-05T00:00Z", "1970-01-12T00:00Z", "1970-01-04T23:00Z"]
+    starts = ["2026-11-02T00:00Z", "2026-11-09T00:00Z", "2026-11-01T23:00Z"]
     log = read_log(small(period=None, decided_at=starts), spec_of(actions=weekly))
-    assert log.period.tolist() == [0, 1, -1]
+    assert log.period.tolist() == [2965, 2966, 2964]
     log = read_log(small(period=[0, 1, 2]), spec_of(actions=weekly))
     assert log.decided_at.tolist() == [4 * DAY_US, 11 * DAY_US, 18 * DAY_US]
     assert log.as_of == 18 * DAY_US
@@ -402,14 +403,14 @@ def logs(draw, vectors=True):
     paths = [draw(st.sampled_from(["", "ios", "ios/new", "a%2Fb", "wéb"])) for _ in range(n)]
     segments = Segments.of(paths)
     action = rng.integers(0, space.k, n)
-    decided_at = rng.integers(0, 20 * DAY_US, n)
+    decided_at = time_us("2026-11-02", "") + rng.integers(0, 20 * DAY_US, n)
     age = (as_of := int(decided_at.max()) + draw(st.integers(0, DAY_US))) - decided_at
     mature = age >= 3 * DAY_US
     is_known = mature & (rng.random(n) < draw(st.sampled_from([0.5, 1.0])))
     trials = rng.integers(0, 5, n).astype(float)
     pmf = rng.dirichlet(np.ones(space.k), n)
     with_vectors = vectors and draw(st.booleans())
-    ids = [f"u{i}" if i else "" for i in range(n)]
+    ids = [f"u{i}" if i else " " for i in range(n)]
     scope = Coded(np.arange(n), tuple(f"s,{i}\n\"'" if i else "" for i in range(n)))
     return Log(
         actions=space,

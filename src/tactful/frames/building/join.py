@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from tactful.core.actions import DAY_US
+from tactful.core.instants import EARLIEST_US, LATEST_US, YEARS
 from tactful.core.outcomes import Outcome
-from tactful.errors import NothingToSayError, SpecError
+from tactful.errors import LogError, NothingToSayError, SpecError
 from tactful.frames.building.attribution import attribute, count_dropped
 from tactful.frames.building.event_frames import EVENT_KEYS, flatten
+from tactful.frames.forks import refuse_forked
+from tactful.frames.reading.epochs import explain_implausible
 from tactful.frames.spec.log_spec import LogSpec
 
 # Why events are left out.
@@ -19,6 +22,7 @@ DUPLICATE = "duplicate id"
 SECOND_DECISION = "second decision of a user, period and scope"
 UNKNOWN_OUTCOME = "outcome that the spec does not name"
 AFTER_AS_OF = "after the time of the log"
+IMPLAUSIBLE_TIME = f"at a time outside {YEARS}"
 ERASED_USER = "of a user who was erased"
 OTHER_KIND = "consent and erasure"
 
@@ -96,6 +100,8 @@ def join(events: pl.DataFrame, spec: LogSpec, *, as_of_us: int | None = None, sk
     ------
     NothingToSayError
         No decision is among the events.
+    LogError
+        No decision has a time between 1990 and 2100. Single events outside of these years are left out, and counted.
     SpecError
         An outcome has no window to be attributed in.
 
@@ -118,10 +124,12 @@ def join(events: pl.DataFrame, spec: LogSpec, *, as_of_us: int | None = None, sk
     >>> joined.table.select("user", "period", "action", "opened").row(0), joined.dropped
     (('ada', 2965, 'send', 1.0), {'no decision before it': 1})
     """
+    refuse_forked()
     for outcome in spec.outcomes.values():
         if not outcome.window_us:
             raise SpecError("no window to attribute events in", f"[outcomes] {outcome.name}", "set window_days")
     dropped: dict[str, int] = {}
+    events = _keep_plausible(events, dropped)
     as_of_us = _newest_us(events) if as_of_us is None else as_of_us
     events = _sift(events, as_of_us, dropped)
     decisions = _select_decisions(events, spec, dropped)
@@ -137,6 +145,19 @@ def join(events: pl.DataFrame, spec: LogSpec, *, as_of_us: int | None = None, sk
     sends = attribute(sends, decisions, pl.lit(max(windows.values())), skew_s=skew_s, dropped=dropped)
     used = {"decision": decisions.height, "outcome": outcomes["id"].n_unique(), "send": sends["id"].n_unique()}
     return Joined(_build_table(decisions, outcomes, sends, spec, as_of_us), used, dropped, as_of_us)
+
+
+def _keep_plausible(events: pl.DataFrame, dropped: dict[str, int]) -> pl.DataFrame:
+    """The events between 1990 and 2100: one far in the future would make every window pass."""
+    is_plausible = (pl.col("at_us") >= EARLIEST_US) & (pl.col("at_us") < LATEST_US)
+    plausible = events.filter(is_plausible)
+    count_dropped(dropped, IMPLAUSIBLE_TIME, events.height - plausible.height)
+    is_decision = pl.col("kind") == "decision"
+    strange = events.filter(is_decision & ~is_plausible)
+    if strange.height and not plausible.filter(is_decision).height:
+        what, do = explain_implausible(strange["at_us"][0])
+        raise LogError(f"{what} in all {strange.height:,} decisions", "events at_us", do)
+    return plausible
 
 
 def _newest_us(events: pl.DataFrame) -> int:

@@ -15,6 +15,7 @@ from tactful.frames.building.attach import AttachedOutcome, attach
 from tactful.frames.building.cadences import PERIOD_KEYS, USER_KEYS, name_actions, summarise_periods
 from tactful.frames.building.rollup_notes import count_decisions, write_notes
 from tactful.frames.building.sends import list_slots, read_sends
+from tactful.frames.forks import refuse_forked
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.spec.rollup_spec import RollupSpec
 from tactful.frames.write import write_frame
@@ -42,6 +43,7 @@ class Rollup:
 
     def write(self, path: str | PathLike[str]) -> None:
         """The decisions as a file, by its extension; see :func:`tactful.write_log`."""
+        refuse_forked()
         write_frame(self.frame, path)
 
     def to_json(self) -> dict[str, Any]:
@@ -99,6 +101,7 @@ def rollup(events: str | PathLike[str] | pl.DataFrame | pl.LazyFrame, spec: LogS
     >>> rollup(sends, spec).frame.select("user", "period", "action", "opened").rows()
     [('ada', 2965, '2x@08:00', 1.0), ('ada', 2966, 'none', 0.0)]
     """
+    refuse_forked()
     options = spec.rollup
     if options is None:
         raise SpecError("the spec does not say what the events are", "[rollup]", "add the table: docs/spec.md")

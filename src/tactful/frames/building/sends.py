@@ -12,13 +12,17 @@ from tactful.core.actions import DAY_US, ActionSpace
 from tactful.core.arrays import I64
 from tactful.core.segments import is_path
 from tactful.errors import LogError, SpecError
+from tactful.frames.reading.epochs import refuse_implausible
+from tactful.frames.reading.identifiers import keep_as_written, read_identifiers
+from tactful.frames.reading.nan_checks import drop_flags, find_nan_checks, refuse_nan, select_flags
 from tactful.frames.reading.rows import FileRows
 from tactful.frames.reading.scan import POLARS_FAILURES, one_line_error, scan
-from tactful.frames.reading.times import read_times_us
+from tactful.frames.reading.times import read_times, read_times_us
 from tactful.frames.reading.typed_columns import escape_parts, read_numbers, read_texts
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.spec.rollup_spec import RollupSpec
 from tactful.frames.spec.sources import ColumnSource
+from tactful.frames.spec.timezones import to_local
 from tactful.frames.spec.toml_tables import find_nearest
 
 MINUTE_US, DAY_MINUTES = 60_000_000, 1440
@@ -47,10 +51,11 @@ def read_sends(
         A column is missing, no row, no send, or values that are no users, times or types; with rows and what to do.
     """
     rows = _collect(source, rollup)
-    times = read_times_us(rows, "time", spec.timezone)
-    user = read_texts(rows, "user")
-    rows.refuse(user.is_null().to_numpy(), "user", "no user", "leave these rows out of the file", show=False)
+    times, epoch_unit = read_times(rows, "time", spec.timezone)
+    refuse_implausible(rows, "time", times)
+    user = read_identifiers(rows, "user", do="leave these rows out of the file")
     local, clock = _local_times(rows, times, spec)
+    clock += f"; times were read as {epoch_unit} since 1970" * bool(epoch_unit)
     type_ = _read_types(rows, rollup)
     slot, distance = _nearest_slots(local, spec.actions)
     length = spec.actions.period_us or 7 * DAY_US
@@ -76,20 +81,26 @@ def _collect(source: str | PathLike[str] | pl.DataFrame | pl.LazyFrame, rollup: 
     """The columns that the spec names, read under their roles."""
     file = scan(source)
     sources = _find_sources(rollup)
-    for column_source in sources.values():
+    for role, column_source in sources.items():
         for column in column_source.columns:
             if column not in file.schema:
                 what = f"no column {column!r}; the nearest is {find_nearest(column, file.schema)}"
                 raise LogError(what, file.name, f"set {column_source.key} to what the file has")
-    file = file.as_text([s.column for role, s in sources.items() if role in ("user", "type", "scope") and s.column])
+        file.check_parts(column_source.columns, column_source.key, optional=role == "scope")
+    texts = [s.column for role, s in sources.items() if role in ("type", "scope") and s.column]
+    file = keep_as_written(file, texts, [s.column for role, s in sources.items() if role == "user" and s.column])
+    checks = find_nan_checks(sources, file.schema)
+    selection = [s.expr.alias(role) for role, s in sources.items()]
     try:
-        frame = file.lazy.select(s.expr.alias(role) for role, s in sources.items()).collect(engine="streaming")
+        frame = file.lazy.select(*selection, *select_flags(checks)).collect(engine="streaming")
     except POLARS_FAILURES as error:
         raise one_line_error(error, file.name) from None
     if not frame.height:
         raise LogError("no rows", file.name, "give a file of events")
     labels = {role: s.label for role, s in sources.items()}
-    return FileRows(frame, np.arange(1, frame.height + 1), labels, file.name)
+    rows = FileRows(drop_flags(frame), np.arange(1, frame.height + 1), labels, file.name)
+    refuse_nan(frame, rows, checks)
+    return rows
 
 
 def _find_sources(rollup: RollupSpec) -> dict[str, ColumnSource]:
@@ -128,7 +139,7 @@ def _local_times(rows: FileRows, times: I64, spec: LogSpec) -> tuple[I64, str]:
     if "timezone" in rows:
         return _convert_by_row(rows, times), "local times are those of each event's timezone"
     zone = spec.timezone or "UTC"
-    return _to_local(pl.Series(times), zone).to_numpy(), f"everybody's local time is taken to be that of {zone}"
+    return to_local(pl.Series(times), zone).to_numpy(), f"everybody's local time is taken to be that of {zone}"
 
 
 def _convert_by_row(rows: FileRows, times: I64) -> I64:
@@ -139,16 +150,10 @@ def _convert_by_row(rows: FileRows, times: I64) -> I64:
     for zone in zones.unique():
         in_zone = (zones == zone).to_numpy()
         try:
-            local[in_zone] = _to_local(pl.Series(times[in_zone]), zone).to_numpy()
+            local[in_zone] = to_local(pl.Series(times[in_zone]), zone).to_numpy()
         except pl.exceptions.PolarsError:
             rows.refuse(in_zone, "timezone", "an unknown timezone", "write it as UTC or Europe/Berlin")
     return local
-
-
-def _to_local(times: pl.Series, zone: str) -> pl.Series:
-    """µs of the clock in a zone."""
-    local = times.cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone)
-    return local.dt.replace_time_zone(None).to_physical()
 
 
 def _nearest_slots(local: I64, actions: ActionSpace) -> tuple[I64, I64]:

@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import polars as pl
 
 from tactful.core.arrays import I64, Bool
+from tactful.core.instants import is_plausible
 from tactful.errors import LogError, SpecError
+from tactful.frames.reading.epochs import refuse_implausible
 from tactful.frames.reading.rows import FileRows
-from tactful.frames.reading.times import read_times_us
+from tactful.frames.reading.times import FIRST_YEAR_US, LAST_YEAR_US, read_times, read_times_us
 from tactful.frames.reading.typed_columns import read_integers
 from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.spec.sources import RANK_AS_PERIOD
-
-# Years 1 to 9999: what a calendar can print.
-EARLIEST_US, LATEST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+from tactful.frames.spec.timezones import to_local
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class DecisionTimes:
     """(n,) Times in µs UTC; None where they are not known."""
     as_of: int | None
     """The time that is now, in µs UTC; None where no times are known."""
+    notes: tuple[str, ...] = ()
+    """How the times were read, in sentences, where that is not plain."""
 
     def take(self, rows: Bool) -> DecisionTimes:
         """The chosen rows."""
@@ -56,8 +59,11 @@ def read_decision_times(rows: FileRows, spec: LogSpec) -> DecisionTimes:
     SpecError
         Periods should follow from times, but their length is not known.
     """
-    decided_at = read_times_us(rows, "decided_at", spec.timezone) if "decided_at" in rows else None
+    times = read_times(rows, "decided_at", spec.timezone) if "decided_at" in rows else None
+    decided_at = None if times is None else times.us
     period = read_integers(rows, "period") if "period" in rows else None
+    if decided_at is not None:
+        _check_plausible(rows, period, decided_at, spec)
     if period is not None and decided_at is None:
         decided_at = _period_starts(period, spec)
     elif period is None and not _periods_are_ranks(spec):
@@ -67,7 +73,28 @@ def read_decision_times(rows: FileRows, spec: LogSpec) -> DecisionTimes:
         as_of = int(decided_at.max())
         if "joined_at" in rows:  # until then outcomes were joined, so they are known past the newest decision
             as_of = max(as_of, int(read_times_us(rows, "joined_at", spec.timezone).max()))
-    return DecisionTimes(period, decided_at, as_of)
+    notes: tuple[str, ...] = ()
+    if times is not None and times.epoch_unit:
+        notes = (f"{rows.labels.get('decided_at', 'decided_at')} was read as {times.epoch_unit} since 1970",)
+    return DecisionTimes(period, decided_at, as_of, notes)
+
+
+def _check_plausible(rows: FileRows, period: I64 | None, decided_at: I64, spec: LogSpec) -> None:
+    """Refuse times outside 1990 to 2100, unless they are nothing but the starts of periods counted from 0.
+
+    Parameters
+    ----------
+    rows
+        The rows, for messages.
+    period
+        (n,) periods, where the file has them.
+    decided_at
+        (n,) µs UTC.
+    spec
+        The clock of periods.
+    """
+    starts = None if period is None else _period_starts(period, spec)
+    refuse_implausible(rows, "decided_at", decided_at, None if starts is None else decided_at != starts)
 
 
 def rank_within(group: I64, decided_at: I64 | None) -> I64:
@@ -80,6 +107,23 @@ def rank_within(group: I64, decided_at: I64 | None) -> I64:
     rank = np.empty(n, np.int64)
     rank[order] = np.arange(n) - start
     return rank
+
+
+def describe_period(period: int, spec: LogSpec) -> str:
+    """A period as messages name it: its index, and when it begins where that is known."""
+    start = _period_starts(np.array([period]), spec)
+    if start is None or not is_plausible(int(start[0])):
+        return f"period {period}"
+    return f"period {period}, which begins at {format_iso(int(start[0]))}"
+
+
+def local_periods(times: DecisionTimes, spec: LogSpec) -> I64 | None:
+    """(n,) periods by the clocks of ``[log] timezone``; None where they are those of UTC, or not known."""
+    length = spec.actions.period_us
+    if times.decided_at is None or length is None or spec.timezone is None:
+        return None
+    local = to_local(pl.Series(times.decided_at), spec.timezone).to_numpy()
+    return (local - spec.actions.origin_us) // length
 
 
 def format_iso(instant_us: int) -> str:
@@ -109,4 +153,4 @@ def _period_starts(period: I64, spec: LogSpec) -> I64 | None:
     if length is None:
         return None
     extremes = [origin + int(p) * length for p in (period.min(), period.max())]
-    return origin + period * length if extremes[0] >= EARLIEST_US and extremes[1] <= LATEST_US else None
+    return origin + period * length if extremes[0] >= FIRST_YEAR_US and extremes[1] <= LAST_YEAR_US else None

@@ -6,11 +6,24 @@ Roles of context features begin with ``x.``, of outcomes with ``y.``, of their t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 import numpy as np
 import polars as pl
 
 from tactful.errors import LogError
+from tactful.frames.reading.identifiers import WRITTEN, compute_beside_text, keep_as_written
+from tactful.frames.reading.nan_checks import (
+    ROW_NUMBER,
+    NanCheck,
+    drop_flags,
+    find_expression_checks,
+    find_nan_checks,
+    refuse_nan,
+    refuse_nan_rows,
+    select_flags,
+    select_nan_rows,
+)
 from tactful.frames.reading.rows import FileRows
 from tactful.frames.reading.scan import POLARS_FAILURES, Scan, errors_in_one_line, one_line_error
 from tactful.frames.spec.expressions import parse_sql, root_columns
@@ -18,8 +31,9 @@ from tactful.frames.spec.log_spec import LogSpec
 from tactful.frames.spec.sources import RANK_AS_PERIOD, ROW_AS_USER, ColumnSource
 from tactful.frames.spec.toml_tables import find_nearest
 
-ROW_NUMBER = "#row"
 OPTIONAL_ROLES = ("arm", "decided_at", "period", "eligible", "policy", "fallback", "scope", "joined_at")
+# Roles that parts of a folder may lack: the reader knows what their absence means.
+PARTLY_ABSENT_ROLES = ("arm", "policy", "fallback", "scope", "segment")
 TEXT_ROLES = ("user", "action", "arm", "policy", "fallback", "scope", "segment")
 
 Sources = Mapping[str, ColumnSource]
@@ -35,8 +49,8 @@ def find_sources(spec: LogSpec, scan: Scan) -> dict[str, ColumnSource]:
     """
     sources = _find_roles(spec, scan) | _find_segment(spec, scan)
     sources |= _find_context(spec, scan) | _find_outcomes(spec, scan)
-    for source in sources.values():
-        _check_source(source, scan)
+    for role, source in sources.items():
+        _check_source(source, scan, optional=not source.sql and role in PARTLY_ABSENT_ROLES)
     return sources
 
 
@@ -46,7 +60,8 @@ def _find_roles(spec: LogSpec, scan: Scan) -> dict[str, ColumnSource]:
     optional = [*OPTIONAL_ROLES]
     if spec.provenance not in ("absent", "estimated"):
         optional += ["propensity", "propensities"]
-    available = [role for role in optional if role in roles or role in scan.schema]
+    canonical = set(scan.schema) - spec.columns.absent
+    available = [role for role in optional if role in roles or role in canonical]
     sources |= {role: roles.get(role, _canonical_source(role)) for role in available}
     return {role: source for role, source in sources.items() if source.column not in (ROW_AS_USER, RANK_AS_PERIOD)}
 
@@ -54,7 +69,8 @@ def _find_roles(spec: LogSpec, scan: Scan) -> dict[str, ColumnSource]:
 def _find_segment(spec: LogSpec, scan: Scan) -> dict[str, ColumnSource]:
     segment = spec.columns.segment
     if not segment:
-        return {"segment": _canonical_source("segment")} if "segment" in scan.schema else {}
+        available = set(scan.schema) - spec.columns.absent
+        return {"segment": _canonical_source("segment")} if "segment" in available else {}
     if spec.columns.is_path:
         return {"segment": segment[0]}
     return {f"segment.{i}": source for i, source in enumerate(segment)}
@@ -92,8 +108,9 @@ def _canonical_source(role: str) -> ColumnSource:
     return ColumnSource(f"[columns] {role}", column=role)
 
 
-def _check_source(source: ColumnSource, scan: Scan) -> None:
+def _check_source(source: ColumnSource, scan: Scan, *, optional: bool) -> None:
     _check_columns(source.columns, source.key, scan, source.sql)
+    scan.check_parts(source.columns, source.key, optional=optional)
     with errors_in_one_line(f"{scan.name} {source.key} {source.label}"):
         scan.lazy.select(source.expr).collect_schema()
 
@@ -129,21 +146,30 @@ def collect_rows(spec: LogSpec, scan: Scan, sources: Sources) -> tuple[FileRows,
         ``where`` is no condition on the file's columns, an expression fails, or no row is left.
     """
     labels = {role: source.label for role, source in sources.items()}
-    selection = [pl.col(ROW_NUMBER), *(source.expr.alias(role) for role, source in sources.items())]
-    scan = scan.as_text(_identifier_columns(spec, scan, sources))
+    scan = _keep_text(spec, scan, sources)
     lazy = scan.lazy.with_row_index(ROW_NUMBER, 1)
     decisions = lazy if spec.where is None else lazy.filter(_parse_condition(spec.where, scan))
+    condition_checks = _find_condition_checks(spec, scan)
+    checks = find_nan_checks(sources, scan.schema)
+    selection = [pl.col(ROW_NUMBER), *(_select(role, source, scan) for role, source in sources.items())]
     try:
-        queries = [scan.lazy.select(pl.len()), decisions.select(selection)]
-        count, frame = pl.collect_all(queries, engine="streaming")
+        queries = [scan.lazy.select(pl.len()), decisions.select(*selection, *select_flags(checks))]
+        queries += [select_nan_rows(lazy, condition_checks)] if condition_checks else []
+        count, frame, *filtered_nan = pl.collect_all(queries, engine="streaming")
     except POLARS_FAILURES as error:
+        _refuse_nan_behind(lazy, scan, condition_checks)
+        _refuse_nan_behind(decisions, scan, checks)
         raise one_line_error(error, f"{scan.name}{_find_culprit(spec, scan, decisions, sources)}") from None
+    for nan_rows in filtered_nan:
+        refuse_nan_rows(nan_rows, scan.name, condition_checks)
     total = int(count.item())
     if not frame.height:
         do = "loosen [log] where" if total else "write decisions to it first"
         raise LogError("no rows are left" if total else "no rows", scan.name, do)
     number = frame[ROW_NUMBER].cast(pl.Int64).to_numpy()
-    return FileRows(frame.drop(ROW_NUMBER), np.asarray(number), labels, scan.name), total - frame.height
+    rows = FileRows(drop_flags(frame).drop(ROW_NUMBER), np.asarray(number), labels, scan.name)
+    refuse_nan(frame, rows, checks)
+    return rows, total - frame.height
 
 
 def _find_culprit(spec: LogSpec, scan: Scan, decisions: pl.LazyFrame, sources: Sources) -> str:
@@ -173,6 +199,7 @@ def _find_culprit(spec: LogSpec, scan: Scan, decisions: pl.LazyFrame, sources: S
 def _parse_condition(where: str, scan: Scan) -> pl.Expr:
     expr = parse_sql(where, "[log] where")
     _check_columns(root_columns(expr), "[log] where", scan, where)
+    scan.check_parts(root_columns(expr), "[log] where")
     place = f"{scan.name} [log] where"
     with errors_in_one_line(place):
         dtype = scan.lazy.select(expr.alias(ROW_NUMBER)).collect_schema()[ROW_NUMBER]
@@ -181,15 +208,36 @@ def _parse_condition(where: str, scan: Scan) -> pl.Expr:
     return expr
 
 
-def _identifier_columns(spec: LogSpec, scan: Scan, sources: Sources) -> list[str]:
-    """Columns that hold identifiers and nothing that is computed with; users with a decimal point stay numbers."""
+def _find_condition_checks(spec: LogSpec, scan: Scan) -> list[NanCheck]:
+    """The checks of the filter: whether a row in which it meets NaN is a decision is not known."""
+    if spec.where is None:
+        return []
+    expr = parse_sql(spec.where, "[log] where")
+    return find_expression_checks(expr, "[log] where", f"expr {spec.where!r}", scan.schema)
+
+
+def _refuse_nan_behind(rows: pl.LazyFrame, scan: Scan, checks: list[NanCheck]) -> None:
+    """Refuse a file whose expressions fail where NaN in a column is the reason, as no whole number stands for it."""
+    column_checks = [check for check in checks if check.is_column]
+    with suppress(*POLARS_FAILURES):
+        refuse_nan_rows(select_nan_rows(rows, column_checks).collect(engine="streaming"), scan.name, column_checks)
+
+
+def _keep_text(spec: LogSpec, scan: Scan, sources: Sources) -> Scan:
+    """The file with its columns of text as they are written; those that expressions compute with are numbers too."""
     texts = {source.column for role, source in sources.items() if _is_text(role) and source.column}
     computed = {c for role, source in sources.items() if not _is_text(role) or source.sql for c in source.columns}
     if spec.where is not None:
-        computed |= set(root_columns(parse_sql(spec.where, "[log] where")))
-    user = sources["user"].column if "user" in sources else ""
-    computed |= {user} if user and scan.schema[user].is_float() else set()
-    return sorted(texts - computed)
+        computed |= set(root_columns(parse_sql(spec.where, "[log] where"))) & set(scan.schema)
+    users = {sources["user"].column} - {""} if "user" in sources else set[str]()
+    return compute_beside_text(keep_as_written(scan, sorted(texts - users), users), scan.schema, sorted(computed))
+
+
+def _select(role: str, source: ColumnSource, scan: Scan) -> pl.Expr:
+    """The values of a role: of a text that is computed with too, those that are written."""
+    written = f"{WRITTEN}{source.column}"
+    is_written = _is_text(role) and source.column and written in scan.schema
+    return pl.col(written).alias(role) if is_written else source.expr.alias(role)
 
 
 def _is_text(role: str) -> bool:

@@ -12,8 +12,10 @@ from tactful.core.draw import user_keys
 from tactful.core.log import Coded, Log, Measured, Provenance
 from tactful.core.segments import Segments
 from tactful.errors import LogError
+from tactful.frames.forks import refuse_forked
 from tactful.frames.reading import contract
 from tactful.frames.reading.clock import DecisionTimes, format_iso, rank_within, read_decision_times
+from tactful.frames.reading.identifiers import read_identifiers
 from tactful.frames.reading.maturity import mature_outcome, read_outcome
 from tactful.frames.reading.projection import collect_rows, find_sources
 from tactful.frames.reading.rows import FileRows
@@ -57,6 +59,7 @@ def read_log(source: str | PathLike[str] | pl.DataFrame | pl.LazyFrame, spec: Lo
     >>> log.n, log.users, log.provenance
     (2, 1, 'absent')
     """
+    refuse_forked()
     file = scan(source)
     rows, filtered = collect_rows(spec, file, find_sources(spec, file))
     left_out = () if spec.where is None else ((f"where: {spec.where}", filtered),)
@@ -88,11 +91,11 @@ def _build_log(rows: FileRows, times: DecisionTimes, spec: LogSpec, left_out: tu
     scope = _read_coded(rows, "scope", "", null="")
     group = user * len(scope.names) + scope.code
     period = rank_within(group, times.decided_at) if times.period is None else times.period
-    contract.check_unique(rows, user, scope, period)
+    contract.check_unique(rows, user, scope, period, times, spec)
     segment, segments = _read_segments(rows)
     action = contract.read_actions(rows, spec)
     eligible = contract.read_eligible(rows, action, spec.actions.k)
-    propensity, propensities = contract.read_propensities(rows, action, eligible, spec)
+    propensities = contract.read_propensities(rows, action, eligible, spec)
     names = tuple(c[2:] for c in rows.frame.columns if c.startswith("x."))
     return Log(
         actions=spec.actions,
@@ -108,17 +111,18 @@ def _build_log(rows: FileRows, times: DecisionTimes, spec: LogSpec, left_out: tu
         scope=scope,
         outcomes=_read_outcomes(rows, times, spec, group=group, period=period),
         decided_at=times.decided_at,
-        propensity=propensity,
-        propensities=propensities,
+        propensity=propensities.logged,
+        propensities=propensities.vectors,
         eligible=eligible,
         context=_read_context(rows, names),
         context_names=names,
         fallback=_read_coded(rows, "fallback", "", null="") if "fallback" in rows else None,
         as_of=times.as_of,
-        provenance=_resolve_provenance(rows, spec, propensity),
+        provenance=_resolve_provenance(rows, spec, propensities.logged),
         objective=spec.objective,
         limits=spec.limits,
         left_out=left_out,
+        notes=(*times.notes, *propensities.notes),
     )
 
 
@@ -127,11 +131,7 @@ def _read_users(rows: FileRows, spec: LogSpec) -> tuple[I64, list[str]]:
     if "user" not in rows:
         assert spec.columns.roles["user"].column == ROW_AS_USER  # noqa: S101 -- the only way to have no column
         return np.arange(rows.n), [str(i) for i in rows.number.tolist()]
-    if rows["user"].dtype.is_float():
-        do = "store identifiers as whole numbers or as text"
-        raise rows.column_error("user", "holds numbers with a decimal point", do)
-    column = read_texts(rows, "user")
-    rows.refuse(column.is_null().to_numpy(), "user", "no user", contract.FILTER_HINT, show=False)
+    column = read_identifiers(rows, "user", do=contract.FILTER_HINT)
     code, distinct = encode(column)
     return code, distinct.to_list()
 

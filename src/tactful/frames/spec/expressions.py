@@ -51,6 +51,19 @@ def root_columns(expr: pl.Expr) -> tuple[str, ...]:
     return tuple(dict.fromkeys(expr.meta.root_names()))
 
 
+def child_nodes(kind: str, body: Any) -> list[Any]:
+    """The nodes below a node of a serialised expression."""
+    if kind == "BinaryExpr":
+        return [body["left"], body["right"]]
+    if kind == "Ternary":
+        return [body["predicate"], body["truthy"], body["falsy"]]
+    if kind == "Cast":
+        return [body["expr"]]
+    if kind == "Alias":
+        return [body[0]]
+    return list(body["input"]) if kind == "Function" else []
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error of polars or the system."""
     message = str(error)
@@ -79,21 +92,8 @@ def _walk(tree: Any) -> Iterator[tuple[str, Any]]:
         return
     for kind, body in cast("dict[str, Any]", tree).items():
         yield kind, body
-        for child in _children(kind, body):
+        for child in child_nodes(kind, body):
             yield from _walk(child)
-
-
-def _children(kind: str, body: Any) -> list[Any]:
-    """The nodes below a node."""
-    if kind == "BinaryExpr":
-        return [body["left"], body["right"]]
-    if kind == "Ternary":
-        return [body["predicate"], body["truthy"], body["falsy"]]
-    if kind == "Cast":
-        return [body["expr"]]
-    if kind == "Alias":
-        return [body[0]]
-    return list(body["input"]) if kind == "Function" else []
 
 
 def _is_row_wise_function(body: Any) -> bool:

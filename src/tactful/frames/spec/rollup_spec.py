@@ -86,7 +86,7 @@ def parse_rollup(raw: object, measures: Mapping[str, Measure]) -> RollupSpec:
         send=_parse_types(entries.get("send", "send"), f"{where} send"),
         slot_minutes=minutes,
         agreement=agreement,
-        lag_days=toml_tables.read_number(entries.get("lag_days", 0), f"{where} lag_days"),
+        lag_days=toml_tables.read_days(entries.get("lag_days", 0), f"{where} lag_days"),
         since=cast("PresenceStart", since),
         until=cast("PresenceEnd", until),
         outcomes=_parse_outcomes(entries.get("outcomes", {}), measures, typed="type" in roles),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from tactful.core.actions import DAY_US, ORIGIN, ActionSpace
+from tactful.core.actions import DAY_US, ORIGIN, ActionSpace, period_length_us
 from tactful.core.outcomes import KINDS, Kind, Limits, Objective, Outcome
 from tactful.errors import SpecError
 from tactful.frames.spec.expressions import parse_sql
@@ -20,6 +20,7 @@ from tactful.frames.spec.sources import (
 from tactful.frames.spec.timezones import check_timezone, parse_instant_us
 from tactful.frames.spec.toml_tables import (
     read_choice,
+    read_days,
     read_flag,
     read_integer,
     read_list,
@@ -35,6 +36,7 @@ COLUMN_ROLES = (
     *("user", "period", "decided_at", "arm", "action", "propensity", "propensities", "eligible"),
     *("policy", "fallback", "scope"),
 )
+REQUIRED_ROLES = {"user", "action"}
 ACTION_KEYS = ("slots", "frequencies", "none", "names", "period_days", "origin", "map")
 GRID_KEYS = ("slots", "frequencies", "none")
 BOUND_KEYS = ("sends_per_period", "slot_share")
@@ -87,14 +89,15 @@ def _parse_period_days(entries: dict[str, Any]) -> float | None:
     if "period_days" not in entries:
         return None
     days = read_number(entries["period_days"], "[actions] period_days")
-    if days * DAY_US < 1:
-        raise SpecError(f"period_days must be positive, found {days:g}", "[actions] period_days", "7 is a week")
+    period_length_us(days)
     return days
 
 
 def parse_columns(raw: object) -> ColumnMap:
     """``[columns]``: a name or an expression for each role; several for ``segment`` and ``context``."""
     entries = read_table(raw, "[columns]", (*COLUMN_ROLES, "segment", "context"))
+    absent = frozenset(role for role in (*COLUMN_ROLES, "segment") if entries.get(role) == "") - REQUIRED_ROLES
+    entries = {role: value for role, value in entries.items() if role not in absent}
     roles = {
         role: ColumnSource.from_spec(entries[role], f"[columns] {role}") for role in COLUMN_ROLES if role in entries
     }
@@ -104,7 +107,7 @@ def parse_columns(raw: object) -> ColumnMap:
             do = f"{ROW_AS_USER} is for user, {RANK_AS_PERIOD} for period"
             raise SpecError(f"{source.column} has no meaning here", source.key, do)
     segment, is_path = _parse_segment(entries)
-    return ColumnMap(roles, segment, is_path, _parse_context(entries))
+    return ColumnMap(roles, segment, is_path, _parse_context(entries), absent)
 
 
 def _parse_segment(entries: dict[str, Any]) -> tuple[tuple[ColumnSource, ...], bool]:
@@ -156,7 +159,7 @@ def _parse_measure(name: str, raw: object, names: tuple[str, ...]) -> Measure:
     outcome = Outcome(
         name=name,
         kind=cast("Kind", read_choice(entries["kind"], KINDS, f"{where} kind")),
-        window_us=round(read_number(entries.get("window_days", 0), f"{where} window_days", minimum=0) * DAY_US),
+        window_us=round(read_days(entries.get("window_days", 0), f"{where} window_days", minimum=0) * DAY_US),
         absorbing=read_flag(entries.get("absorbing", False), f"{where} absorbing"),
         has_trials="trials" in entries,
         range=_parse_range(entries, f"{where} range"),

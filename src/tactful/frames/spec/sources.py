@@ -98,3 +98,5 @@ class ColumnMap:
     """Whether ``segment`` is one source of whole paths rather than the parts of one."""
     context: tuple[tuple[str, ColumnSource], ...] | None = None
     """Names and sources of the features; None means every column ``x_…``."""
+    absent: frozenset[str] = frozenset()
+    """The roles that no column has, although the file has a column of that name: ``propensities = ""``."""

@@ -38,6 +38,12 @@ def parse_instant_us(text: str, timezone: str | None, where: str) -> int:
     return int(to_utc(pl.Series([instant_us]).cast(pl.Datetime("us")), timezone)[0])
 
 
+def to_local(times: pl.Series, timezone: str) -> pl.Series:
+    """µs of the clock in a zone, of µs UTC."""
+    local = times.cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(timezone)
+    return local.dt.replace_time_zone(None).to_physical()
+
+
 def to_utc(naive: pl.Series, timezone: str) -> pl.Series:
     """µs UTC of naive times in a zone: the first of two, and null where clocks jumped over them."""
     return naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null").to_physical()

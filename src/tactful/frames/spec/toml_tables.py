@@ -12,6 +12,8 @@ from typing import Any, cast
 
 from tactful.errors import SpecError
 
+CALENDAR_DAYS = 3_652_059  # years 1 to 9999
+
 
 def load_toml(path: str | Path) -> dict[str, Any]:
     """The tables of a TOML file.
@@ -22,7 +24,7 @@ def load_toml(path: str | Path) -> dict[str, Any]:
         The file cannot be read, or is no TOML; the message has the line and the column.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise SpecError("no such file", str(path), "give the path of a spec, or write one with tactful init") from None
     except OSError as error:
@@ -95,6 +97,14 @@ def read_number(raw: object, where: str, *, minimum: float = -math.inf) -> float
         bound = "" if minimum == -math.inf else f" of at least {minimum:g}"
         raise wrong_value_error(f"a finite number{bound}", raw, where)
     return float(raw)
+
+
+def read_days(raw: object, where: str, *, minimum: float = -CALENDAR_DAYS) -> float:
+    """A number of days that a calendar can hold."""
+    days = read_number(raw, where, minimum=minimum)
+    if abs(days) > CALENDAR_DAYS:
+        raise wrong_value_error(f"a number of days up to {CALENDAR_DAYS:,}", raw, where)
+    return days
 
 
 def read_integer(raw: object, where: str) -> int:
