@@ -121,6 +121,20 @@ def test_any_history_is_that_of_a_dictionary(tmp_path_factory, history):
         assert {row.event.id for row in journal.read()} == ids
 
 
+def test_what_comes_later_in_a_group_does_not_decide_what_came_before(tmp_path):
+    """One transaction writes all three; each is acknowledged as if it had been alone."""
+    made = [
+        Event(name, "decision", user, 0, period=0, body={"i": 0})
+        for name, user in (("d1", "u0"), ("d1", "u1"), ("d0", "u1"))
+    ]
+    with Journal(tmp_path / "j.db", linger_ms=200) as journal:
+        assert [(a.status, a.first) for a in journal.record(*made)] == [
+            ("stored", None),
+            ("duplicate", None),
+            ("stored", None),
+        ]
+
+
 def test_an_erased_user_leaves_a_hash_and_no_trace(journal, tmp_path):
     journal.record(decision(1, user="anna@example.org"), outcome(1, "anna@example.org"), outcome(2, "u2"))
     assert journal.erase("anna@example.org", 6000) == 2

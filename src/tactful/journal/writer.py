@@ -192,7 +192,8 @@ class Writer:
         same = sa.and_(c.user == event.user, c.period == event.period, c.scope == event.scope)
         query = sa.select(events).where(same, c.kind == sa.literal_column("'decision'"))
         row = connection.execute(query).first()
-        if row is None:  # the id is that of another event
+        # The id is that of another event; what decides comes later in this group, if it is there at all.
+        if row is None or _Key(row.id, row.kind, row.user, row.period, row.scope) in new:
             return Ack(event.id, DUPLICATE)
         first = Event(
             row.id, row.kind, row.user, row.at_us, period=row.period, scope=row.scope, body=json.loads(row.body)
