@@ -31,7 +31,8 @@ SPEC = tt.LogSpec.from_dict(
 )
 WINDOWS = {n: w * DAY for n, (_, w) in OUTCOMES.items()}
 KINDS = {n: k for n, (k, _) in OUTCOMES.items()}
-AS_OF = 40 * DAY
+START = tt.time_us("2026-06-01", "histories")
+AS_OF = START + 40 * DAY
 BATCH = 200
 FAILURES = ("rows that differ", "counts that differ", "events not counted")
 
@@ -85,7 +86,7 @@ class History:
                 "id": event,
                 "kind": kind,
                 "user": user,
-                "at_us": round(day * DAY),
+                "at_us": START + round(day * DAY),
                 "period": period,
                 "scope": scope,
                 "body": body,
