@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
 from tactful.core.instants import YEARS, describe_mistake, is_plausible
-from tactful.serving.periods import now_us
 from tactful.serving.zones import micros
 
 Text = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00]*$")]
@@ -16,8 +15,6 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"
 Period = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 # Send instants are those of calendars: 1906 to 2160 by weeks.
 NearPeriod = Annotated[int, Field(ge=-100_000, le=100_000)]
-
-CLOCK_SKEW_US = 86_400_000_000
 
 
 def _check_instant(at: datetime) -> datetime:
@@ -29,15 +26,7 @@ def _check_instant(at: datetime) -> datetime:
     return at
 
 
-def _check_past(at: datetime) -> datetime:
-    """Refuse what has not happened yet; clocks may differ by a day."""
-    if micros(at) > now_us() + CLOCK_SKEW_US:
-        raise ValueError("a time more than a day ahead of the clock of the service: events have happened")
-    return at
-
-
 Instant = Annotated[AwareDatetime, AfterValidator(_check_instant)]
-PastInstant = Annotated[Instant, AfterValidator(_check_past)]
 
 
 class Message(BaseModel):
@@ -152,7 +141,7 @@ class EventRequest(Message):
     id: Name = Field(examples=["evt-1"])
     kind: Literal["outcome", "send", "consent"] = "outcome"
     user: Name | int = Field(examples=["u-42"])
-    at: PastInstant = Field(examples=["2026-09-24T18:00:00Z"])
+    at: Instant = Field(examples=["2026-09-24T18:00:00Z"])
     scope: Text = ""
     name: Name | None = Field(None, examples=["opened"])
     value: FiniteFloat | None = Field(None, examples=[1])
