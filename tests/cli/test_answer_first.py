@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from os import link
 from pathlib import Path
@@ -134,7 +134,7 @@ def test_ctrl_c_while_a_run_is_recorded_leaves_the_answer(tactful, place, monkey
 
 def test_a_database_that_cannot_be_written_or_reached_costs_a_line(tactful, place):
     (place / "letter.db").write_text("a letter, and long enough not to be taken for an empty database")
-    with sqlite3.connect(place / "locked.db", isolation_level=None) as other:
+    with closing(sqlite3.connect(place / "locked.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         start = time.monotonic()
         for name, word in (("locked", "locked"), ("letter", "not a database")):
